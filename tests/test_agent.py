@@ -120,6 +120,7 @@ def test_unusable_options(options: dict[str, Any], problem: str) -> None:
             "expected each name once, got 'one' twice",
         ),
         ([_answer], r"expected an Agent \(put @agent"),
+        (Agent("one", _answer), "expected a sequence of agents, got one Agent"),
     ],
 )
 def test_a_server_needs_agents_with_names_of_their_own(agents: Any, problem: str) -> None:

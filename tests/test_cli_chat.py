@@ -18,9 +18,10 @@ from program import COMMAND, environment, in_terminal, run
 from threadcast.cli import exits, main
 from threadcast.cli.chat_answers import UnusableAnswer, answer_of, hint_of
 from threadcast.cli.chat_input import LineInput, LineTooLong
+from threadcast.cli.chat_quiet import QuietWatch
 from threadcast.cli.chat_screen import Screen
 from threadcast.cli.chat_transcript import Transcript, compact
-from threadcast.client import Event
+from threadcast.client import CommandRejected, Event
 from wire_server import OTHER_FEED, RUN, THREAD, Plan, WireServer
 
 TOKEN = {"THREADCAST_TOKEN": "a.b.c"}
@@ -63,6 +64,19 @@ async def test_a_pipe_sends_line_by_line_and_ends_with_0() -> None:
     sent = [c for c in server.commands if c["command"] == "send_message"]
     assert [c["content"] for c in sent] == ["first", "second"]
     assert [c.get("thread_id") for c in sent] == [None, THREAD]
+
+
+async def test_an_answer_that_differs_in_space_only_is_shown_once() -> None:
+    server = WireServer()
+
+    def answer(run_id: str) -> None:
+        server.append("agent_delta", run_id, text="It is shipped. ")
+        server.append("agent_completed", run_id, content="It is shipped.", duration_ms=1)
+
+    server.on_message = answer
+    async with server.running():
+        status, out, _ = await chat(server, stdin="go\n")
+    assert (status, out) == (0, "It is shipped. \n")
 
 
 async def test_another_agent_is_asked_by_its_name() -> None:
@@ -652,3 +666,32 @@ async def test_a_line_that_does_not_end_is_refused() -> None:
     with pytest.raises(LineTooLong, match="1048576"):
         await LineInput(endless).next_line()
     os.close(endless)
+
+
+# --- while the store is away ----------------------------------------------------------------------
+
+
+async def test_who_waits_in_vain_is_told_that_the_store_is_away_and_when_it_is_back() -> None:
+    said: asyncio.Queue[str] = asyncio.Queue()
+    state = {"away": False, "waits": True, "reads": 0}
+
+    async def read() -> None:
+        state["reads"] += 1
+        if state["away"]:
+            raise CommandRejected("unavailable", "away", retryable=True)
+
+    watch = QuietWatch(read, said.put_nowait, lambda: bool(state["waits"]), quiet_s=0.01)
+    watching = asyncio.create_task(watch.run())
+    try:
+        state["away"] = True
+        assert "cannot reach its store" in await asyncio.wait_for(said.get(), 10)
+        state["away"] = False
+        assert "reaches its store again" in await asyncio.wait_for(said.get(), 10)
+        state["waits"] = False
+        await asyncio.sleep(0.05)
+        reads = state["reads"]
+        await asyncio.sleep(0.05)
+        assert state["reads"] == reads  # who waits for nothing asks nothing
+    finally:
+        watching.cancel()
+    assert said.empty()

@@ -51,7 +51,7 @@ def test_without_a_credential_it_says_what_helps(
     status, _, errors = doctor(tmp_path / "a.db", capsys)
     assert status == 1
     assert errors[0].startswith("problem: jwt_secret: no credential is configured")
-    assert errors[0].endswith("or use --dev on your own machine")
+    assert errors[0].endswith("or use --dev on your own machine (with doctor, too)")
     assert errors[1:] == ["threadcast: 1 problem found"]
 
 

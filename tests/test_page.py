@@ -20,7 +20,10 @@ from threadcast.page import NOT_BUILT, PageFacts, Pages, SignInService
 
 ISSUER = "https://login.example"
 ALL = PageFacts(
-    dev=True, console=True, oidc=SignInService(f"{ISSUER}/t", "chat", "openid", (ISSUER,))
+    dev=True,
+    demo=True,
+    console=True,
+    oidc=SignInService(f"{ISSUER}/t", "chat", "openid", (ISSUER,)),
 )
 DOCUMENTS = {"/": "index.html", "/docs": "docs.html", "/console": "console.html"}
 SCRIPT = "export const words = " + json.dumps(["threadcast"] * 200) + ";"
@@ -148,6 +151,7 @@ def test_a_document_is_told_about_the_server(client: TestClient, path: str) -> N
     assert found is not None
     assert json.loads(html.unescape(found[1])) == {
         "dev": True,
+        "demo": True,
         "console": True,
         "embedding": [],
         "oidc": {

@@ -13,10 +13,10 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from .agent import Agent
-from .agents import default_agents, load_agent
+from .agents import DEMO_NAME, default_agents, load_agent
 from .bus import Bus
 from .clock import Clock
-from .errors import ThreadcastError
+from .errors import ConfigurationError, ThreadcastError
 from .http import IdRefusal, http_routes, no_such_path, page_check
 from .ids.legacy import is_plain, legacy_kind
 from .node import Node
@@ -61,6 +61,8 @@ class Threadcast:
         bus: Bus | None = None,
     ) -> None:
         settings = settings or Settings()
+        if isinstance(agents, Agent):
+            raise ConfigurationError("agents: expected a sequence of agents, got one Agent")
         chosen = list(agents) or [load_agent(name) for name in settings.agents]
         self.node = Node(
             settings,
@@ -76,8 +78,8 @@ class Threadcast:
         """The application: API, sockets and pages. It serves only while `lifespan` runs."""
         settings, pages = self.node.settings, list[BaseRoute]()
         if settings.role != "worker":
-            site = Pages(_page_facts(settings), refuse=page_check(self.node))
-            self.node.settings_takers.append(lambda taken: site.tell(_page_facts(taken)))
+            site = Pages(self._page_facts(settings), refuse=page_check(self.node))
+            self.node.settings_takers.append(lambda taken: site.tell(self._page_facts(taken)))
             pages += site.routes
         router = Starlette(routes=http_routes(self.node, pages), lifespan=self.lifespan)
         refuse_http = IdRefusal(self.node)
@@ -113,6 +115,24 @@ class Threadcast:
             statistics=self.node.id_statistics,
             refuse=refuse,
             clock=self.node.clock,
+        )
+
+    def _page_facts(self, settings: Settings) -> PageFacts:
+        service = None
+        if settings.oidc_issuer is not None and settings.oidc_client_id is not None:
+            issuer = urlsplit(settings.oidc_issuer)
+            service = SignInService(
+                issuer=settings.oidc_issuer,
+                client_id=settings.oidc_client_id,
+                scope=settings.oidc_scope,
+                origins=(f"{issuer.scheme}://{issuer.netloc}", *settings.oidc_origins),
+            )
+        return PageFacts(
+            dev=settings.dev,
+            demo=next(iter(self.node.agents)) == DEMO_NAME,
+            oidc=service,
+            embedding=settings.embedding_origins,
+            console=settings.console,
         )
 
     def _legacy_kind_of(self, text: str) -> str | None:
@@ -157,24 +177,6 @@ class Threadcast:
                 "Threadcast's lifespan was never started: pass lifespan=threadcast.lifespan to "
                 "the application that mounts it"
             )
-
-
-def _page_facts(settings: Settings) -> PageFacts:
-    service = None
-    if settings.oidc_issuer is not None and settings.oidc_client_id is not None:
-        issuer = urlsplit(settings.oidc_issuer)
-        service = SignInService(
-            issuer=settings.oidc_issuer,
-            client_id=settings.oidc_client_id,
-            scope=settings.oidc_scope,
-            origins=(f"{issuer.scheme}://{issuer.netloc}", *settings.oidc_origins),
-        )
-    return PageFacts(
-        dev=settings.dev,
-        oidc=service,
-        embedding=settings.embedding_origins,
-        console=settings.console,
-    )
 
 
 def _is_socket(scope: Scope) -> bool:

@@ -89,9 +89,10 @@ async def serve(folder: Path, *, port: int, nodes: int, with_bus: bool) -> None:
             bus = await _bus(stack)
             parts.append(_part_of_server("nats", bus, signal.SIGKILL))
         say(f"starting {nodes} node{'s' if nodes > 1 else ''} ...")
+        database_url = await postgres.schema("chat")
         cluster = Cluster(
             folder,
-            await postgres.schema("chat"),
+            database_url,
             bus=bus,
             agents="",
             settings=_settings(load_or_make_secret(folder / "secret"), os.environ),
@@ -100,6 +101,7 @@ async def serve(folder: Path, *, port: int, nodes: int, with_bus: bool) -> None:
         stack.push_async_callback(_end, cluster, patience)
         await cluster.start(nodes, port=port)
         parts += map(_part_of_node, cluster.nodes)
+        say(f"for threadcast doctor and others: export THREADCAST_DATABASE_URL='{database_url}'")
         await Terminal(parts, cluster.url, patience.enough).run()
         say("\nending; a second Ctrl-C does it at once ...")
 

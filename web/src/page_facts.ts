@@ -9,6 +9,8 @@ export interface OidcFacts {
 export interface PageFacts {
   /** Whether it is a development server, where anybody signs in by any name. */
   readonly dev: boolean;
+  /** Whether the demonstration agent answers, so that something can be suggested to ask it. */
+  readonly demo: boolean;
   readonly oidc: OidcFacts | null;
   /** Whether the operator's console is on. */
   readonly console: boolean;
@@ -23,6 +25,7 @@ export function readPageFacts(): PageFacts {
   const said = JSON.parse(place?.content || "{}") as Partial<PageFacts>;
   return {
     dev: said.dev ?? false,
+    demo: said.demo ?? false,
     oidc: said.oidc ?? null,
     console: said.console ?? false,
     embedding: said.embedding ?? [],

@@ -15,9 +15,9 @@ from types import ModuleType
 from ..agent import Agent
 from ..errors import ConfigurationError
 from .assistant_settings import AssistantSettings
-from .demo import demo_agent
+from .demo import DEMO_NAME, demo_agent
 
-__all__ = ["default_agents", "load_agent"]
+__all__ = ["DEMO_NAME", "default_agents", "load_agent"]
 
 _MODEL_KEYS = ("OPENAI_API_KEY", "OPENAI_BASE_URL")
 

@@ -19,8 +19,9 @@ from .demo_reading import COUNT_MAX, READ_MAX_CHARACTERS, Question, Reading, rea
 from .tools import Tool, ToolError, default_tools, use_tool
 from .zones import ZoneNames
 
-__all__ = ["demo_agent"]
+__all__ = ["DEMO_NAME", "demo_agent"]
 
+DEMO_NAME = "demo"
 ANSWER_TIMEOUT_S = 300.0
 LONG_LINES = 200
 PACE_MAX_S = 10.0
@@ -39,7 +40,7 @@ def demo_agent(pace_s: float = 0.025, *, clock: Clock | None = None) -> Agent:
     """
     if not 0 <= pace_s <= PACE_MAX_S:
         raise ValueError(f"pace_s: expected 0 to {PACE_MAX_S:g} seconds, got {pace_s!r}")
-    return Agent("demo", _Demo(pace_s, clock or SystemClock()).answer)
+    return Agent(DEMO_NAME, _Demo(pace_s, clock or SystemClock()).answer)
 
 
 class _Demo:

@@ -16,6 +16,7 @@ from ..ids import UnifiedIdGenerator
 from . import exits
 from .chat_answers import UnusableAnswer, answer_of, hint_of
 from .chat_input import LineInput
+from .chat_quiet import QuietWatch
 from .chat_screen import Screen
 from .chat_transcript import Question, Transcript
 
@@ -68,6 +69,9 @@ class Conversation:
         self._reloading = asyncio.Lock()
         self._input_ended = False
         self._fault: ThreadcastError | None = None
+        self._quiet = QuietWatch(
+            lambda: snapshots.threads(limit=1), screen.notice, lambda: transcript.busy
+        )
 
     async def run(self) -> int:
         """Chat until the input ends and nothing runs; returns the exit status.
@@ -77,6 +81,7 @@ class Conversation:
         """
         following = asyncio.create_task(self._follow())
         following.add_done_callback(self._wake)
+        watching = asyncio.create_task(self._quiet.run())
         try:
             while not following.done():
                 self._changed.clear()
@@ -86,7 +91,8 @@ class Conversation:
             following.result()
             return exits.OK
         finally:
-            tasks = [one for one in (following, self._line, self._cancelling) if one is not None]
+            own = (following, watching, self._line, self._cancelling)
+            tasks = [one for one in own if one is not None]
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks)
@@ -111,6 +117,7 @@ class Conversation:
 
     async def _follow(self) -> None:
         async for item in self._client:
+            self._quiet.heard()
             if isinstance(item, Reset):
                 await self._reload(item)
             elif item.seq is not None and item.seq > self._shown_until:

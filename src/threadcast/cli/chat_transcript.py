@@ -226,7 +226,7 @@ class Transcript:
         shown = "".join(run.pieces)
         if content.startswith(shown):
             self._screen.stream(content[len(shown) :])
-        else:
+        elif content.strip() != shown.strip():
             self._screen.line("[the whole answer:]")
             self._screen.stream(content)
         self._screen.end_line()

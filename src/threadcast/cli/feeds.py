@@ -78,7 +78,7 @@ def renew(
     )
     if user_id is not None and not renewed:
         raise exits.CommandFailed(f"{printable(user_id)} has no journal", exits.USAGE)
-    click.echo(f"{_journals(renewed)} another feed id; their clients will read again")
+    click.echo(f"{_journals(renewed)} another feed id now; clients will read again")
 
 
 def _existing_file(settings: Settings) -> Path:

@@ -80,10 +80,12 @@ def check_token(token: object) -> None:
     """Refuse what is no text and cannot be called for one; whether it is good is asked later.
 
     Raises:
-        UnusableArgument: `bad_field`.
+        UnusableArgument: `bad_field`, `empty`.
     """
     if not isinstance(token, str) and not callable(token):
         raise _unusable("token", "text, or a function that gives it", token)
+    if token == "":
+        raise UnusableArgument("empty", "token: expected text that is not empty")
 
 
 def check_callables(token: object, on_state: object) -> None:

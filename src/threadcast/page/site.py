@@ -53,12 +53,14 @@ class PageFacts(msgspec.Struct, frozen=True):
 
     Attributes:
         dev: development tokens: a name is enough to sign in.
+        demo: whether the demonstration agent answers, so that something can be suggested.
         oidc: where to sign in otherwise, or None.
         console: whether the operator's console is served at `console`.
         embedding: origins of pages that may embed the chat in a frame and pass it a token.
     """
 
     dev: bool = False
+    demo: bool = False
     oidc: SignInService | None = None
     console: bool = False
     embedding: tuple[str, ...] = ()

@@ -38,7 +38,7 @@ def risks(settings: Settings) -> tuple[str, ...]:
     if not (settings.dev or credential_keys(settings)):
         lines.append(
             "jwt_secret: no credential is configured; nobody can sign in: set one, "
-            "or use --dev on your own machine"
+            "or use --dev on your own machine (with doctor, too)"
         )
     return tuple(lines)
 

@@ -10,6 +10,7 @@ import { type Credential, SignedOut } from "./sign_in/credential.ts";
 import type { Session } from "./sign_in/session.ts";
 import { Seen } from "./threads/seen.ts";
 
+/** What the demonstration agent can do. */
 const SUGGESTIONS = [
   "What is 15% of 240?",
   "What time is it in Tokyo?",
@@ -45,7 +46,7 @@ export class SessionModel {
 
   #enter(credential: Credential) {
     this.#leave();
-    const { base, dev } = this.session.facts;
+    const { base, demo } = this.session.facts;
     let why = "";
     const client = new ChatClient({
       url: base.href,
@@ -60,7 +61,7 @@ export class SessionModel {
         }),
     });
     const model = new ChatModel(client, {
-      suggestions: dev ? SUGGESTIONS : [],
+      suggestions: demo ? SUGGESTIONS : [],
       person: credential.name,
     });
     this.#model.value = model;

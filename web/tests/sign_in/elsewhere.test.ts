@@ -9,6 +9,7 @@ const ISSUER = "https://login.example";
 const FACTS = {
   base: new URL("https://chat.example/"),
   dev: false,
+  demo: false,
   console: false,
   embedding: [],
   oidc: { issuer: ISSUER, client_id: "chat", scope: "openid" },
