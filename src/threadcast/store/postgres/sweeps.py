@@ -8,6 +8,7 @@ other nodes still accept those tokens.
 
 from __future__ import annotations
 
+from math import ceil
 from typing import Any
 
 from ...events import EVENT_CODE, EventType
@@ -31,7 +32,7 @@ async def sweep(batch: Batch, unit: Sweep) -> Outcome:
     ahead_s, is_alone = await _row(batch, _BEGIN, batch.now)
     if not is_alone:
         return Committed(0)
-    before = unit.before - ahead_s
+    before = unit.before - ceil(ahead_s)  # the same from step to step, whatever the latency
     before_us = int(before * 1_000_000)
     match unit.what:
         case "compact":
