@@ -58,6 +58,7 @@ _TOLD_ELSEWHERE = {
     "EventType": "[Events](events.md) has its values, and the data of each.",
 }
 _LINE_MAX = 100  # characters
+_WAYS = {"__aenter__": "async with", "__anext__": "async for ... in"}
 _OF_NAMES = ("Args", "Attributes", "Raises", "Raises, every method")
 _SECTION = re.compile(rf"({'|'.join((*reversed(_OF_NAMES), 'Returns', 'Yields'))}):$")
 _ITEM = re.compile(r"( {4})(\S[^:]*): (.*)")
@@ -161,6 +162,11 @@ def _annotation(annotation: object) -> object:
 
 
 def _members(owner: str, kind: type) -> Iterator[str]:
+    for name, way in _WAYS.items():
+        if inspect.getdoc(vars(kind).get(name)):
+            signature = inspect.signature(vars(kind)[name])
+            yield f"#### `{way} {owner}`: `{_annotation(signature.return_annotation)}`"
+            yield from _told(vars(kind)[name])
     for name, member in vars(kind).items():
         if name.startswith("_") or not inspect.getdoc(member) or _is_field(kind, name):
             continue
