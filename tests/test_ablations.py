@@ -668,7 +668,7 @@ ABLATIONS = {
         (
             Patch(
                 "store/postgres/sweeps.py",
-                "unit.before - ahead_s",
+                "unit.before - ceil(ahead_s)",
                 "unit.before",
             ),
         ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import functools
 import math
 import sys
 from collections.abc import AsyncIterator
@@ -144,15 +145,12 @@ def _returns(value: Any) -> AgentFunction:
     return bad
 
 
-def _swallows(run: Run) -> AsyncIterator[str]:
-    async def bad() -> AsyncIterator[str]:
-        for value in (b"bytes", "good"):
-            try:
-                await run.delta(value)  # type: ignore[arg-type]
-            except ThreadcastError:
-                yield "no matter"
-
-    return bad()
+async def _swallows(run: Run) -> AsyncIterator[str]:
+    for value in (b"bytes", "good"):
+        try:
+            await run.delta(value)  # type: ignore[arg-type]
+        except ThreadcastError:
+            yield "no matter"
 
 
 async def _swallows_and_answers(run: Run) -> str:
@@ -161,6 +159,11 @@ async def _swallows_and_answers(run: Run) -> str:
     return "as if nothing had happened"
 
 
+async def _is_async(run: Run) -> str:
+    return "text"
+
+
+@functools.wraps(_is_async)
 def _is_not_async(run: Run) -> Any:
     return "text"
 

@@ -78,7 +78,7 @@ async def _rows_read(database: PostgresScene) -> int:
     try:
         async with connection.transaction():
             users = await connection.fetchval(TURNS, ["demo"], 1, "0" * 32, [])
-            await connection.fetch(CLAIM, ["demo"], 1, users, "node-2", LEASE_S, 0, 0.0)
+            await connection.fetch(CLAIM, ["demo"], 1, users, "node-2", LEASE_S, 0)
             return int(await connection.fetchval(_ROWS_READ))
     finally:
         await connection.close()

@@ -351,8 +351,7 @@ def connect(
         url: `http(s)://host:port[/prefix]` or the same with `ws(s)`.
         token: the credential, and the client ends when it does; or a function, sync or async, that
             gives a fresh one: its `OSError` or retryable `ThreadcastError` is a failed connection.
-        after, feed, at: a saved `Client.cursor`. Without `after` it begins at the head; 0: at the
-            beginning.
+        after, feed, at: a saved `Client.cursor`. `after` 0 is the beginning, without it the head.
         thread_id: only this thread's events; None means all. May be its id from an older system.
         on_state: told of every change of `Client.state`, on the loop; raising ends the client.
         first_attempts: how many attempts the first connection gets; None means any number.

@@ -5,7 +5,8 @@
 -- before the first step. purged_run: the same for the runs of a deleted thread.
 ALTER TABLE runs ADD COLUMN compacted_to bigint;
 ALTER TABLE threads ADD COLUMN purged_run integer;
-CREATE INDEX runs_of_thread ON runs (user_key, thread, run);
+-- Of ended runs only: no statement about live ones may take this index for its own.
+CREATE INDEX runs_of_thread ON runs (user_key, thread, run) WHERE status > 3;
 CREATE INDEX run_aliases_of_run ON run_aliases (user_key, run);
 
 -- Removes the deltas of a run that ended. It may have few of its journal's events, so this looks at
@@ -84,7 +85,7 @@ BEGIN
     END IF;
     SELECT array_agg(n.run ORDER BY n.run) INTO next_runs FROM (
         SELECT r.run FROM runs AS r WHERE r.user_key = of_user AND r.thread = of_thread
-        AND r.run > coalesce((
+        AND r.status > 3 AND r.run > coalesce((
             SELECT t.purged_run FROM threads AS t
             WHERE t.user_key = of_user AND t.thread = of_thread
         ), 0)
