@@ -34,19 +34,19 @@ class QuietWatch:
         self._say = say
         self._waits = waits
         self._quiet_s = quiet_s
-        self._heard = asyncio.Event()
+        self._heard = False
         self._is_away = False
 
     def heard(self) -> None:
         """Something came."""
-        self._heard.set()
+        self._heard = True
 
     async def run(self) -> None:
         """Watch until cancelled."""
         while True:
-            self._heard.clear()
+            self._heard = False
             await asyncio.sleep(self._quiet_s)
-            if self._is_away or (self._waits() and not self._heard.is_set()):
+            if self._is_away or (self._waits() and not self._heard):
                 await self._look()
 
     async def _look(self) -> None:
