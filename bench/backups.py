@@ -30,6 +30,7 @@ from threadcast.store.sqlite import SqliteStore
 from threadcast.store.units import AppendToRun, Lease
 
 from .bulk import Fill, add
+from .cores import every_core
 from .figures import Figure, percentile
 
 APPENDS_PER_S = 500
@@ -152,9 +153,10 @@ async def _timed(append: Awaitable[object], times_ms: list[float]) -> None:
 
 async def _make_one(command: Backup) -> None:
     target = Path(tempfile.mkdtemp(prefix="threadcast-backup-"))
-    making = await asyncio.create_subprocess_exec(
-        *command(target), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-    )
+    with every_core():  # a backup is another process: the appends' core is not its own
+        making = await asyncio.create_subprocess_exec(
+            *command(target), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        )
     try:
         _, said = await asyncio.wait_for(making.communicate(), _BACKUP_MAX_S)
         if making.returncode:
