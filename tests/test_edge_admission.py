@@ -161,6 +161,21 @@ async def test_a_flood_of_health_checks_starves_no_reader() -> None:
     assert admitted.index(-1) < 10
 
 
+async def test_readers_are_admitted_at_the_moments_that_the_application_chooses() -> None:
+    times, admitted, asked = Times(), list[int](), list[Callable[[], None]]()
+    queue = AdmissionQueue(times.budget(), asked.append)
+    queue.readers = 1
+    times.rest(SETTLE_S)
+    enqueue(queue, 3, admitted, is_reader=True)
+    for count in (1, 2, 3):
+        await _until(lambda: len(asked) == count)  # noqa: B023 - ends before the next one
+        await asyncio.sleep(0)
+        assert len(admitted) < count
+        times.rest(1.0)
+        asked[-1]()
+    assert admitted == [0, 1, 2]
+
+
 async def test_the_budget_does_not_apply_before_any_reader_is_connected() -> None:
     times, admitted = Times(), list[int]()
     enqueue(AdmissionQueue(times.budget()), 3, admitted, is_reader=True)

@@ -144,6 +144,7 @@ class Node:
             self.metrics,
             self.guard,
             self.arrivals,
+            self.journal.lulls,
             self.clock,
             concurrency=settings.catch_up_concurrency,
             page_bytes=settings.catch_up_page_bytes,

@@ -310,6 +310,7 @@ class Delivery:
             self.metrics,
             self.guard,
             self.arrivals,
+            self.journal.lulls,
             self.clock,
             concurrency=2,
             page_bytes=page_bytes,

@@ -40,7 +40,7 @@ from .reload import SettingsReload, ignore_hangup
 _SWITCH_INTERVAL_S = 0.0001  # by default the writer's thread waits 5 ms for each turn
 # Collecting 2,000 new objects blocks the loop for 1 ms; 50,000, as some hundred clients bring, for
 # 45 ms. Full collections take 300 ms with 5,000 clients, and find hardly anything.
-_GC_THRESHOLDS = (2_000, 1, 25_000)
+_GC_THRESHOLDS = (300, 1, 170_000)
 _GRACE_S = 1
 
 
@@ -154,6 +154,7 @@ async def serve_on(
             stream_paths=(STREAM_PATH,),
             lifespan="off",
             trusted_proxies=settings.trusted_proxies,
+            when_quiet=node.journal.lulls.call,
         ),
     )
     reload = SettingsReload(threadcast, read_again)

@@ -22,6 +22,7 @@ from ..tasks import OwnedTasks
 from .arrivals import Arrivals
 from .gaps import HintGaps
 from .guard import DeliveryGuard
+from .lulls import Lulls
 from .read_turns import ReadTurns
 
 _PAGE_MAX_EVENTS = 500
@@ -64,6 +65,7 @@ class CatchUps:
         metrics: counts readers that are behind.
         guard: checks the owner of every event before it is written.
         arrivals: bounds first catch-ups.
+        lulls: reads for arriving readers begin in these.
         clock: only its monotonic time is used.
         concurrency: the most reads at the same time.
         page_bytes: about how many bytes of event data a page holds.
@@ -76,6 +78,7 @@ class CatchUps:
         metrics: Metrics,
         guard: DeliveryGuard,
         arrivals: Arrivals,
+        lulls: Lulls,
         clock: Clock,
         *,
         concurrency: int,
@@ -87,6 +90,7 @@ class CatchUps:
         self.guard = guard
         self.arrivals = arrivals
         self.page_bytes = page_bytes
+        self._lulls = lulls
         self._clock = clock
         self._turns = ReadTurns(concurrency)
         self._tasks = OwnedTasks("catch-up")
@@ -113,6 +117,8 @@ class CatchUps:
             context: whose rows are read.
             first: whether the reader was live; those go before arriving ones.
         """
+        if not first:
+            await self._lulls.wait()
         async with (
             self._turns.turn(context.user_id, first=first),
             self._sessions.open(context) as session,

@@ -39,6 +39,7 @@ from ..store.units import (
 )
 from ..tracing import Tracing
 from ..wire.fields import VALUE_MAX_BYTES
+from .lulls import Lulls
 
 T = TypeVar("T")
 Done = Callable[[Outcome], None]
@@ -65,6 +66,7 @@ class _Queue:
         bulk: what other services ingest: much at once, and nobody watches it come.
         work: set while any units wait.
         idle: set while none wait and no commit is under way.
+        lulls: begin and end with it.
         closed: whether further units are refused.
     """
 
@@ -74,6 +76,7 @@ class _Queue:
         self.work = asyncio.Event()
         self.idle = asyncio.Event()
         self.idle.set()
+        self.lulls = Lulls()
         self.closed = False
 
     def __len__(self) -> int:
@@ -92,11 +95,13 @@ class _Queue:
             self.units.append((unit, done))
         self.work.set()
         self.idle.clear()
+        self.lulls.end()
 
     def mark_idle(self) -> None:
         """Note that every unit was committed."""
         self.work.clear()
         self.idle.set()
+        self.lulls.begin()
 
     def close(self) -> None:
         """Reject the waiting units, and refuse further ones."""
@@ -105,7 +110,7 @@ class _Queue:
         for waiting in (self.units, self.bulk):
             while waiting:
                 waiting.popleft()[1](stopped)
-        self.idle.set()
+        self.mark_idle()
 
 
 class Journal:
@@ -142,6 +147,11 @@ class Journal:
         self._batch_max_events = batch_max_events
         self._queue_max_units = queue_max_units
         self._events, self._places = _Queue(), _Queue()
+
+    @property
+    def lulls(self) -> Lulls:
+        """The moments in which no event waits for its commit."""
+        return self._events.lulls
 
     def submit(self, unit: Unit[Any], done: Done) -> None:
         """Queue a unit; `done` is called on the loop with its outcome, exactly once.
