@@ -38,8 +38,8 @@ from .options import settings_options
 from .reload import SettingsReload, ignore_hangup
 
 _SWITCH_INTERVAL_S = 0.0001  # by default the writer's thread waits 5 ms for each turn
-# Collecting 2,000 new objects blocks the loop for 1 ms; 50,000, as some hundred clients bring, for
-# 45 ms. Full collections take 300 ms with 5,000 clients, and find hardly anything.
+# Collecting 2,000 new objects blocks the loop for 1 ms, and those of clients that just came for up
+# to 8 ms. Full collections take 300 ms with 5,000 clients, and find hardly anything.
 _GC_THRESHOLDS = (300, 1, 170_000)
 _GRACE_S = 1
 
