@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
+from eventually import until
 from threadcast.edge.admission import AdmissionQueue, CpuBudget, asks_for_events, is_from_browser
 
 UPGRADE = b"GET /chat/v1/ws HTTP/1.1\r\nHost: x\r\nUpgrade: WebSocket\r\n\r\n"
@@ -122,9 +123,9 @@ async def test_a_failing_connection_does_not_stop_the_others() -> None:
 
     queue.enqueue(broken, fail, loop)
     enqueue(queue, 2, admitted)
-    await _until(lambda: len(admitted) == 2)
+    await until(lambda: len(admitted) == 2)
     enqueue(queue, 1, admitted)
-    await _until(lambda: len(admitted) == 3)
+    await until(lambda: len(admitted) == 3)
     assert failed == [fault]
     assert broken.aborted
 
@@ -144,10 +145,10 @@ async def test_readers_wait_for_budget_and_other_requests_do_not() -> None:
     await asyncio.sleep(0)
     assert admitted == [0]
     enqueue(queue, 1, admitted)  # a health check does not wait
-    await _until(lambda: len(admitted) == 2)
+    await until(lambda: len(admitted) == 2)
     assert admitted == [0, 0]
     times.rest(0.005)
-    await _until(lambda: len(admitted) > 2)
+    await until(lambda: len(admitted) > 2)
     assert admitted[:3] == [0, 0, 1]
 
 
@@ -157,7 +158,7 @@ async def test_a_flood_of_health_checks_starves_no_reader() -> None:
     queue.enqueue(
         StubTransport(), lambda: admitted.append(-1), asyncio.get_running_loop(), is_reader=True
     )
-    await _until(lambda: -1 in admitted)
+    await until(lambda: -1 in admitted)
     assert admitted.index(-1) < 10
 
 
@@ -168,7 +169,7 @@ async def test_readers_are_admitted_at_the_moments_that_the_application_chooses(
     times.rest(SETTLE_S)
     enqueue(queue, 3, admitted, is_reader=True)
     for count in (1, 2, 3):
-        await _until(lambda: len(asked) == count)  # noqa: B023 - ends before the next one
+        await until(lambda: len(asked) == count)  # noqa: B023 - ends before the next one
         await asyncio.sleep(0)
         assert len(admitted) < count
         times.rest(1.0)
@@ -298,12 +299,3 @@ def test_an_incomplete_request_line_counts_as_a_readers() -> None:
 def test_a_browser_is_known_by_its_origin() -> None:
     assert is_from_browser(UPGRADE[:-2] + b"Origin: https://x\r\n\r\n")
     assert not is_from_browser(UPGRADE)
-
-
-async def _until(is_true: Callable[[], bool]) -> None:
-    """Let the loop turn until then."""
-    for _ in range(5_000):
-        if is_true():
-            return
-        await asyncio.sleep(0.001)
-    raise AssertionError("the condition did not become true")

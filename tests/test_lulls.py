@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 from delivery_scene import delivering
+from eventually import until
 from threadcast.delivery.lulls import WAITING_MAX, Lulls
 
 
@@ -15,15 +15,6 @@ async def turns(count: int) -> None:
     """Let the loop turn so many times."""
     for _ in range(count):
         await asyncio.sleep(0)
-
-
-async def until(is_so: Callable[[], bool]) -> None:
-    """Wait for it, for a few seconds at most."""
-    for _ in range(5_000):
-        if is_so():
-            return
-        await asyncio.sleep(0.001)
-    raise AssertionError("it did not become so")
 
 
 async def test_in_a_lull_one_step_is_made_per_turn_of_the_loop() -> None:

@@ -39,7 +39,8 @@ from .reload import SettingsReload, ignore_hangup
 
 _SWITCH_INTERVAL_S = 0.0001  # by default the writer's thread waits 5 ms for each turn
 # Collecting 2,000 new objects blocks the loop for 1 ms, and those of clients that just came for up
-# to 8 ms. Full collections take 300 ms with 5,000 clients, and find hardly anything.
+# to 8 ms: few at a time. Full collections take 300 ms with 5,000 clients, and find hardly anything:
+# as rarely as can be, about once in 100 million new objects.
 _GC_THRESHOLDS = (300, 1, 170_000)
 _GRACE_S = 1
 

@@ -32,8 +32,8 @@ class Lulls:
 
     def begin(self) -> None:
         """No append waits, and no commit is under way."""
-        self._is_lull = True
-        if self._waiting:
+        begins, self._is_lull = not self._is_lull, True
+        if begins and self._waiting:
             self._schedule(asyncio.get_running_loop())
 
     def end(self) -> None:
