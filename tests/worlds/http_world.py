@@ -150,14 +150,11 @@ class Stream:
         app: ASGIApp,
         headers: dict[str, str],
         query: str = "",
-        *,
-        reads: bool = True,
     ) -> None:
         self.status: int | None = None
         self.headers: dict[str, str] = {}
-        self.reading = asyncio.Event()
-        if reads:
-            self.reading.set()
+        self.reading = asyncio.Event()  # cleared by tests: a client that does not read
+        self.reading.set()
         self._text = b""
         self._grew = asyncio.Event()
         self._left = asyncio.Event()
@@ -219,8 +216,9 @@ class Stream:
 
     async def until(self, event_type: str) -> Block:
         """The next block of this type; earlier ones are dropped."""
-        while (block := await self.block()).event != event_type:
-            pass
+        async with asyncio.timeout(WAIT_S):  # keepalives are blocks too
+            while (block := await self.block()).event != event_type:
+                pass
         return block
 
     async def body(self) -> Any:
