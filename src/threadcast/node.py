@@ -50,6 +50,7 @@ from .upkeep.departures import Departures
 from .upkeep.membership import Membership, NodeWork
 from .upkeep.sweeper import Sweeper
 from .upkeep.watchdog import Watchdog
+from .upkeep.take_overs import TakeOvers
 from .validation.examination import Violation
 from .validation.statistics import ValidationStatistics
 from .wire.connection_data import Server
@@ -189,12 +190,10 @@ class Node:
             on_failed=lambda failure: self.operators.failed_runs.add(failure),
             tracing=self.tracing,
         )
-        self.sweeper = Sweeper.from_settings(
-            self.settings,
-            journal=self.journal,
-            clock=self.clock,
-            metrics=self.metrics,
-            alias_uses=self.alias_uses,
+        self.take_overs = TakeOvers(
+            self.journal,
+            self.clock,
+            self.metrics,
             owners_first=self.runner.renew_late,
             on_failed=lambda failure: self.operators.failed_runs.add(failure),
         )
@@ -330,7 +329,9 @@ class Node:
 
         Returns:
             What was applied, and which keys have to wait for a restart.
+        yield "take-overs", self.take_overs.run()
 
+        yield "alias uses", self.alias_uses.run()
         Raises:
             ConfigurationError: the live settings contradict those that have to wait; nothing
                 changed.

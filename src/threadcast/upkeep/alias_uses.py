@@ -15,9 +15,11 @@ from ..errors import ThreadcastError
 from ..metrics import Metrics
 from ..store.migration_units import AliasUse, CountAliasUses
 from ..store.session import Entrance
+from .periodic import each, try_to
 
 GATHERED_MAX_ALIASES = 10_000
 _COMMIT_MAX_ALIASES = 500
+_FLUSH_EVERY_S = 15.0
 
 
 class AliasUses:
@@ -29,6 +31,8 @@ class AliasUses:
         metrics: counts every use.
         gathered_max: how many different ids are remembered between two flushes; further ones are
             counted in the metric only.
+
+    The caller runs `run` in a task.
     """
 
     def __init__(
@@ -54,6 +58,14 @@ class AliasUses:
             return
         count = 1 if before is None else before.count + 1
         self._gathered[key] = AliasUse(context, legacy_id, count, self._clock.now())
+
+    async def run(self) -> None:
+        """Flush every 15 seconds until cancelled; what fails is logged."""
+
+        async def flush() -> None:
+            await try_to("store uses of legacy ids", self.flush())
+
+        await each(_FLUSH_EVERY_S, flush)
 
     async def flush(self) -> None:
         """Store what was gathered.
