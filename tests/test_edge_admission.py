@@ -163,17 +163,16 @@ async def test_a_flood_of_health_checks_starves_no_reader() -> None:
 
 
 async def test_readers_are_admitted_at_the_moments_that_the_application_chooses() -> None:
-    times, admitted, asked = Times(), list[int](), list[Callable[[], None]]()
-    queue = AdmissionQueue(times.budget(), asked.append)
+    times, admitted, asked = Times(), list[int](), asyncio.Queue[Callable[[], None]]()
+    queue = AdmissionQueue(times.budget(), asked.put_nowait)
     queue.readers = 1
     times.rest(SETTLE_S)
     enqueue(queue, 3, admitted, is_reader=True)
-    for count in (1, 2, 3):
-        await until(lambda: len(asked) == count)  # noqa: B023 - ends before the next one
-        await asyncio.sleep(0)
-        assert len(admitted) < count
+    for count in range(3):
+        admit = await asked.get()
+        assert len(admitted) == count
         times.rest(1.0)
-        asked[-1]()
+        admit()
     assert admitted == [0, 1, 2]
 
 

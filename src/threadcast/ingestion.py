@@ -16,7 +16,8 @@ from contextlib import contextmanager
 from .check_modes import Refuse, always
 from .clock import Clock
 from .context import UserExecutionContext
-from .delivery.journal import Journal, ingest_weight
+from .delivery.commit_queue import ingest_weight
+from .delivery.journal import Journal
 from .errors import ThreadcastError
 from .ids import UnifiedIdGenerator
 from .metrics import Metrics

@@ -26,6 +26,7 @@ from .delivery.catch_ups import CatchUps
 from .delivery.guard import DeliveryGuard
 from .delivery.head_poll import HeadPoll
 from .delivery.journal import Journal
+from .delivery.lulls import Lulls
 from .delivery.places import Places
 from .delivery.websocket_manager import WebSocketManager
 from .draining import Drain
@@ -49,8 +50,8 @@ from .upkeep.alias_uses import AliasUses
 from .upkeep.departures import Departures
 from .upkeep.membership import Membership, NodeWork
 from .upkeep.sweeper import Sweeper
-from .upkeep.watchdog import Watchdog
 from .upkeep.take_overs import TakeOvers
+from .upkeep.watchdog import Watchdog
 from .validation.examination import Violation
 from .validation.statistics import ValidationStatistics
 from .wire.connection_data import Server
@@ -122,6 +123,7 @@ class Node:
 
     def _join_delivery(self) -> None:
         settings = self.settings
+        self.lulls = Lulls()
         self.journal = Journal(
             self.store,
             self.bus,
@@ -130,6 +132,7 @@ class Node:
             batch_max_events=settings.batch_max_events,
             queue_max_units=settings.append_queue_max_units,
             tracing=self.tracing,
+            lulls=self.lulls,
         )
         self.alias_uses = AliasUses(self.journal, self.clock, self.metrics)
         self.sessions = RequestScopedSessionFactory(
@@ -145,7 +148,7 @@ class Node:
             self.metrics,
             self.guard,
             self.arrivals,
-            self.journal.lulls,
+            self.lulls,
             self.clock,
             concurrency=settings.catch_up_concurrency,
             page_bytes=settings.catch_up_page_bytes,
@@ -196,6 +199,13 @@ class Node:
             self.metrics,
             owners_first=self.runner.renew_late,
             on_failed=lambda failure: self.operators.failed_runs.add(failure),
+            attempts_max=self.settings.attempts_max,
+        )
+        self.sweeper = Sweeper(
+            self.journal,
+            self.clock,
+            compact_after_s=self.settings.compact_after_s,
+            retention_s=self.settings.retention_s,
         )
         self._drain = Drain(
             self.runner,
@@ -277,6 +287,7 @@ class Node:
             intake=self.intake,
             arrivals=self.arrivals,
             catch_ups=self.catch_ups,
+            lulls=self.lulls,
             tasks=self.tasks,
             server=Server("threadcast", version("threadcast"), self.node_id),
             draining=lambda: self.draining,
@@ -318,7 +329,9 @@ class Node:
         if self.membership is not None:
             yield "membership", self.membership.run()
         yield "runner", self.runner.run()
+        yield "take-overs", self.take_overs.run()
         yield "sweeper", self.sweeper.run()
+        yield "alias uses", self.alias_uses.run()
         if self.settings.role != "worker":
             yield "head poll", self.head_poll.run(self.settings.head_poll_s)
 
@@ -329,9 +342,7 @@ class Node:
 
         Returns:
             What was applied, and which keys have to wait for a restart.
-        yield "take-overs", self.take_overs.run()
 
-        yield "alias uses", self.alias_uses.run()
         Raises:
             ConfigurationError: the live settings contradict those that have to wait; nothing
                 changed.

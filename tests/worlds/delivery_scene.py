@@ -19,6 +19,7 @@ from threadcast.delivery.catch_ups import CatchUps
 from threadcast.delivery.cursor import Cursor
 from threadcast.delivery.guard import DeliveryGuard
 from threadcast.delivery.journal import Journal
+from threadcast.delivery.lulls import Lulls
 from threadcast.delivery.resume import Position, ResumePoint
 from threadcast.errors import ThreadcastError
 from threadcast.events import ConnectionEventType, EventDraft, JournalEvent
@@ -274,6 +275,7 @@ class Delivery:
 
     Attributes:
         running: the task that commits.
+        lulls: those of its journal.
         alarms: how often the guard reported a stopped delivery.
     """
 
@@ -288,8 +290,10 @@ class Delivery:
         queue: int,
         arrivals: int,
         gap_grace_s: float,
+        lulls: Lulls,
     ) -> None:
         self.store = store
+        self.lulls = lulls
         self.bus = LocalBus()
         self.metrics = Metrics()
         self.clock = ManualClock(NOW)
@@ -300,6 +304,7 @@ class Delivery:
             self.metrics,
             batch_max_events=batch,
             queue_max_units=queue,
+            lulls=lulls,
         )
         self.sessions = RequestScopedSessionFactory(store)
         self.alarms = 0
@@ -310,7 +315,7 @@ class Delivery:
             self.metrics,
             self.guard,
             self.arrivals,
-            self.journal.lulls,
+            lulls,
             self.clock,
             concurrency=2,
             page_bytes=page_bytes,
@@ -379,6 +384,7 @@ async def delivering(
     queue: int = 100_000,
     arrivals: int = 1_000,
     gap_grace_s: float = 0.0,
+    lulls: Lulls | None = None,
 ) -> AsyncIterator[Delivery]:
     """A delivery with an open store and a running journal."""
     store = GatedStore(path / "journal.db")
@@ -390,6 +396,7 @@ async def delivering(
         queue=queue,
         arrivals=arrivals,
         gap_grace_s=gap_grace_s,
+        lulls=lulls or Lulls(),
     )
     running = delivery.running = asyncio.create_task(delivery.journal.run())
     try:

@@ -26,6 +26,7 @@ from ..delivery.arrivals import Arrivals
 from ..delivery.catch_ups import CatchUps
 from ..delivery.cursor import Cursor
 from ..delivery.journal import Journal
+from ..delivery.lulls import Lulls
 from ..delivery.outbound import Outbound
 from ..delivery.places import Places
 from ..delivery.resume import Position, ResumePoint
@@ -71,6 +72,7 @@ class ConnectionServices:
     intake: Intake
     arrivals: Arrivals
     catch_ups: CatchUps
+    lulls: Lulls
     tasks: OwnedTasks
     server: Server
     draining: Callable[[], bool]

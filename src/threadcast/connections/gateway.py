@@ -80,7 +80,7 @@ class Gateway:
         self, scope: Scope, receive: Receive, send: Send, refusal: ThreadcastError | None
     ) -> None:
         await receive()  # websocket.connect
-        await self._services.journal.lulls.wait()
+        await self._services.lulls.wait()  # judging is a step of an arrival
         request_id = request_id_of(scope)
         try:
             handshake = self._judge(scope, request_id, refusal)

@@ -151,7 +151,7 @@ class Visit:
         ):
             identity = await self._authenticated(receive, outbound)
         self._user_id = identity.user_id
-        await self._services.journal.lulls.wait()
+        await self._services.lulls.wait()  # joining the others is one, too
         if self._services.draining():  # the others were told to go, or will be
             raise ThreadcastError("shutting_down")
         writer = _frame_writer(scope)

@@ -115,10 +115,10 @@ class CatchUps:
 
         Args:
             context: whose rows are read.
-            first: whether the reader was live; those go before arriving ones.
+            first: whether the reader was live; those go before arriving ones, and wait for no lull.
         """
         if not first:
-            await self._lulls.wait()
+            await self._lulls.wait()  # without a turn: others can read meanwhile
         async with (
             self._turns.turn(context.user_id, first=first),
             self._sessions.open(context) as session,
@@ -139,7 +139,7 @@ class CatchUps:
             context: whose journal.
             after: the last seq that is not wanted.
             thread_id: only this thread's events; None means all.
-            first: whether the reader was live; those go before arriving ones.
+            first: as for `session`.
 
         Raises:
             ThreadcastError: the store cannot be read now.

@@ -13,104 +13,24 @@ connecting clients.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from operator import attrgetter
 from typing import Any, TypeVar, cast
 
 from ..bus import Bus, Hint, JournalGrew, RunsWaiting
 from ..clock import Clock
 from ..errors import OutcomeUnknown, ThreadcastError
-from ..events import EventDraft, EventType, JournalEvent
+from ..events import JournalEvent
 from ..metrics import Metrics
 from ..store import Store
 from ..store.place_units import VOLATILE
-from ..store.units import (
-    AnswerInput,
-    AppendToRun,
-    Committed,
-    IngestEvents,
-    Outcome,
-    Rejected,
-    RenewLeases,
-    SendMessage,
-    Sweep,
-    Unit,
-)
+from ..store.units import Committed, Outcome, Rejected, Unit
 from ..tracing import Tracing
-from ..wire.fields import VALUE_MAX_BYTES
+from .commit_queue import CommitQueue, Done, Waiting
 from .lulls import Lulls
 
 T = TypeVar("T")
-Done = Callable[[Outcome], None]
 _SEQ = attrgetter("seq")
-# In bytes of events; a larger statement may take longer than a node waits for PostgreSQL.
-_BATCH_MAX_WORK = 4_194_304
-_INDEXING = 16  # folding and storing a message's words takes as long as so many bytes of events
-_COMMAND = 32  # a command's statements take as long as so many events of a stream, on PostgreSQL
-_STREAMED = frozenset(
-    {
-        EventType.AGENT_DELTA,
-        EventType.AGENT_THINKING,
-        EventType.TOOL_EXECUTING,
-        EventType.TOOL_COMPLETED,
-    }
-)
-
-
-class _Queue:
-    """Units that wait for their commit, with their callbacks.
-
-    Attributes:
-        units: all but those of `bulk`.
-        bulk: what other services ingest: much at once, and nobody watches it come.
-        work: set while any units wait.
-        idle: set while none wait and no commit is under way.
-        lulls: begin and end with it.
-        closed: whether further units are refused.
-    """
-
-    def __init__(self) -> None:
-        self.units: deque[tuple[Unit[Any], Done]] = deque()
-        self.bulk: deque[tuple[Unit[Any], Done]] = deque()
-        self.work = asyncio.Event()
-        self.idle = asyncio.Event()
-        self.idle.set()
-        self.lulls = Lulls()
-        self.closed = False
-
-    def __len__(self) -> int:
-        return len(self.units) + len(self.bulk)
-
-    def put(self, unit: Unit[Any], done: Done) -> None:
-        """Add a unit; one that renews leases goes first, for these lapse meanwhile.
-
-        One that gives them back must come behind what their runs have appended.
-        """
-        if isinstance(unit, RenewLeases) and unit.lease_s > 0:
-            self.units.appendleft((unit, done))
-        elif isinstance(unit, IngestEvents):
-            self.bulk.append((unit, done))
-        else:
-            self.units.append((unit, done))
-        self.work.set()
-        self.idle.clear()
-        self.lulls.end()
-
-    def mark_idle(self) -> None:
-        """Note that every unit was committed."""
-        self.work.clear()
-        self.idle.set()
-        self.lulls.begin()
-
-    def close(self) -> None:
-        """Reject the waiting units, and refuse further ones."""
-        self.closed = True
-        stopped = Rejected(ThreadcastError("shutting_down"))
-        for waiting in (self.units, self.bulk):
-            while waiting:
-                waiting.popleft()[1](stopped)
-        self.mark_idle()
 
 
 class Journal:
@@ -124,6 +44,7 @@ class Journal:
         batch_max_events: about the most events that go into one commit.
         queue_max_units: how many appends may wait; further ones are rejected as `overloaded`.
         tracing: is given one span for each commit.
+        lulls: begin and end as events have or have not to wait for a commit.
 
     The caller runs `run()` in a task that lives as long as the journal is used.
     """
@@ -138,6 +59,7 @@ class Journal:
         batch_max_events: int,
         queue_max_units: int,
         tracing: Tracing | None = None,
+        lulls: Lulls | None = None,
     ) -> None:
         self._store = store
         self._bus = bus
@@ -146,12 +68,8 @@ class Journal:
         self._tracing = tracing or Tracing()
         self._batch_max_events = batch_max_events
         self._queue_max_units = queue_max_units
-        self._events, self._places = _Queue(), _Queue()
-
-    @property
-    def lulls(self) -> Lulls:
-        """The moments in which no event waits for its commit."""
-        return self._events.lulls
+        self._events = CommitQueue(lulls or Lulls())
+        self._places = CommitQueue(Lulls())  # in which nobody waits
 
     def submit(self, unit: Unit[Any], done: Done) -> None:
         """Queue a unit; `done` is called on the loop with its outcome, exactly once.
@@ -206,13 +124,14 @@ class Journal:
         await self._events.idle.wait()
         await self._places.idle.wait()
 
-    async def _commit_from(self, queue: _Queue) -> None:
+    async def _commit_from(self, queue: CommitQueue) -> None:
         while True:
             await queue.work.wait()
             await self._step(queue)
 
-    async def _step(self, queue: _Queue) -> None:
-        batch = self._take(queue)
+    async def _step(self, queue: CommitQueue) -> None:
+        batch = queue.take(self._batch_max_events)
+        self._metrics.queued_units.set(len(self._events) + len(self._places))
         started = self._clock.monotonic()
         with self._tracing.span("journal commit", {"threadcast.units": len(batch)}) as span:
             outcomes = await self._commit(batch)
@@ -230,37 +149,7 @@ class Journal:
         else:
             queue.mark_idle()
 
-    def _take(self, queue: _Queue) -> list[tuple[Unit[Any], Done]]:
-        """The units of the next commit; maintenance goes alone, so that it fails alone.
-
-        However much is ingested, all others are in the next commit, and it takes hardly longer.
-        """
-        batch = self._take_from(queue.units, self._batch_max_events)
-        if not (batch and isinstance(batch[0][0], Sweep)):
-            batch += self._take_from(queue.bulk, -(-self._batch_max_events // 2))
-        self._metrics.queued_units.set(len(self._events) + len(self._places))
-        return batch
-
-    def _take_from(
-        self, units: deque[tuple[Unit[Any], Done]], events_max: int
-    ) -> list[tuple[Unit[Any], Done]]:
-        batch: list[tuple[Unit[Any], Done]] = []
-        events = work = 0
-        while units and events < events_max and work < _BATCH_MAX_WORK:
-            unit = units[0][0]
-            if isinstance(unit, Sweep):
-                if not batch:
-                    batch.append(units.popleft())
-                break
-            if isinstance(unit, AppendToRun):
-                unit.taken = True
-            batch.append(units.popleft())
-            events_more, work_more = _weight(unit)
-            events += events_more
-            work += work_more
-        return batch
-
-    async def _commit(self, batch: Sequence[tuple[Unit[Any], Done]]) -> Sequence[Outcome]:
+    async def _commit(self, batch: Sequence[Waiting]) -> Sequence[Outcome]:
         units = [unit for unit, _ in batch]
         try:
             return await self._store.commit(units, now=self._clock.now())
@@ -272,7 +161,7 @@ class Journal:
             self._answer(batch, [lost] * len(batch))
             raise
 
-    def _answer(self, batch: Sequence[tuple[Unit[Any], Done]], outcomes: Sequence[Outcome]) -> None:
+    def _answer(self, batch: Sequence[Waiting], outcomes: Sequence[Outcome]) -> None:
         for (_, done), outcome in zip(batch, outcomes, strict=True):
             done(outcome)
 
@@ -293,34 +182,6 @@ class Journal:
         )
         self._metrics.events.inc(count)
         return count
-
-
-def _weight(unit: Unit[Any]) -> tuple[int, int]:
-    """A unit's work: as so many events of a stream, and as so many bytes of these, about."""
-    match unit:
-        case AppendToRun():
-            size_bytes = sum([len(draft.data) for draft in unit.drafts])
-            return len(unit.drafts), size_bytes + len(unit.state or b"")
-        case IngestEvents():
-            drafts = [event.draft for event in unit.events]
-            return sum(map(ingest_weight, drafts)), sum(map(_ingest_bytes, drafts))
-        case SendMessage():
-            return _COMMAND, len(unit.content) * _INDEXING
-        case AnswerInput():
-            return _COMMAND, VALUE_MAX_BYTES  # it is not encoded yet
-        case RenewLeases():
-            return len(unit.leases), 0
-    return 1 if isinstance(unit, VOLATILE) else _COMMAND, 0
-
-
-def ingest_weight(draft: EventDraft) -> int:
-    """The work of storing another service's event, as so many events of a stream, about."""
-    return 1 if draft.event_type in _STREAMED else _COMMAND
-
-
-def _ingest_bytes(draft: EventDraft) -> int:
-    indexed = draft.event_type is EventType.MESSAGE_CREATED
-    return len(draft.data) * (_INDEXING if indexed else 1)
 
 
 def _once(hints: Iterable[Hint]) -> list[Hint]:

@@ -13,8 +13,8 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 
-WAIT_MAX_S = 0.005
 WAITING_MAX = 8
+_WAIT_MAX_S = 0.005
 
 Step = Callable[[], None]
 
@@ -22,26 +22,32 @@ Step = Callable[[], None]
 class Lulls:
     """Makes waiting steps in the lulls, in the order in which they came. One per node.
 
-    The journal calls `begin` and `end`. All calls are made on one event loop.
+    All calls are made on one event loop.
+
+    Args:
+        wait_max_s: after this time a step is made without a lull, in seconds, about.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, wait_max_s: float = _WAIT_MAX_S) -> None:
+        self._wait_max_s = wait_max_s
         self._is_lull = True
         self._waiting: deque[tuple[Step, float]] = deque()  # with the latest time of each
         self._next: asyncio.Handle | None = None
 
     def begin(self) -> None:
-        """No append waits, and no commit is under way."""
-        begins, self._is_lull = not self._is_lull, True
-        if begins and self._waiting:
-            self._schedule(asyncio.get_running_loop())
+        """Note that no append waits, and no commit is under way."""
+        if self._is_lull:
+            return
+        self._is_lull = True
+        if self._waiting:
+            self._schedule()
 
     def end(self) -> None:
-        """An append waits for its commit."""
+        """Note that an append waits for its commit."""
         self._is_lull = False
 
     def call(self, step: Step) -> None:
-        """Make a step in one of the next turns of the loop, at the latest after 5 ms, about.
+        """Make a step in one of the next turns of the loop, at the latest after `wait_max_s`.
 
         With eight that wait it is made at once: a node with a crowd has no time to lose.
 
@@ -51,34 +57,40 @@ class Lulls:
         if len(self._waiting) >= WAITING_MAX:
             step()
             return
-        loop = asyncio.get_running_loop()
-        self._waiting.append((step, loop.time() + WAIT_MAX_S))
+        latest = asyncio.get_running_loop().time() + self._wait_max_s
+        self._waiting.append((step, latest))
         if len(self._waiting) == 1:
-            self._schedule(loop)
+            self._schedule()
 
     async def wait(self) -> None:
         """Return when the caller may make its next step; see `call`."""
-        if len(self._waiting) >= WAITING_MAX:
-            return
         granted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.call(lambda: None if granted.done() else granted.set_result(None))
+
+        def grant() -> None:
+            if not granted.done():  # else its caller was cancelled
+                granted.set_result(None)
+
+        self.call(grant)
         await granted
 
-    def _schedule(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _schedule(self) -> None:
         """Look at the first step again: soon, or when it has waited long enough."""
         if self._next is not None:
             self._next.cancel()
-        latest = self._waiting[0][1]
-        if self._is_lull or latest <= loop.time():
-            self._next = loop.call_soon(self._make_one, loop)
+        loop = asyncio.get_running_loop()
+        if self._is_due():
+            self._next = loop.call_soon(self._make_one)
         else:
-            self._next = loop.call_at(latest, self._make_one, loop)
+            self._next = loop.call_at(self._waiting[0][1], self._make_one)
 
-    def _make_one(self, loop: asyncio.AbstractEventLoop) -> None:
-        step: Step | None = None
-        if self._is_lull or self._waiting[0][1] <= loop.time():
-            step, _ = self._waiting.popleft()
+    def _is_due(self) -> bool:
+        return self._is_lull or self._waiting[0][1] <= asyncio.get_running_loop().time()
+
+    def _make_one(self) -> None:
+        if not self._is_due():  # an append came meanwhile
+            self._schedule()
+            return
+        step, _ = self._waiting.popleft()
         if self._waiting:
-            self._schedule(loop)
-        if step is not None:
-            step()
+            self._schedule()
+        step()

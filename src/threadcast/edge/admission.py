@@ -3,11 +3,11 @@
 The kernel accepts connections as fast as they come in. Here each waits in a queue with the first
 bytes that it sent, and while readers are connected, one is admitted per turn of the event loop. New
 readers (see `asks_for_events`) also need CPU budget then: admitting one takes milliseconds of the
-loop and of a store thread that holds the interpreter lock, and events wait meanwhile. So the moment
-is the application's to choose. After a restart there is nobody to spare: the first seconds of
-readers do not count, and a crowd that began then stays without limit for half a minute at most. A
-client that would wait longer than its handshake timeout is refused with a retry time. Of HTTP, this
-module knows only the request line and the `Origin` header.
+loop and of a store thread that holds the interpreter lock, and events wait meanwhile. Within the
+budget, the application chooses the moment (`in_lull`). After a restart there is nobody to spare:
+the first seconds of readers do not count, and a crowd that began then stays without limit for half
+a minute at most. A client that would wait longer than its handshake timeout is refused with a retry
+time. Of HTTP, this module knows only the request line and the `Origin` header.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from urllib.parse import unquote_to_bytes
 
-__all__ = ["AdmissionQueue", "CpuBudget", "asks_for_events", "is_from_browser", "path_of"]
+__all__ = ["AdmissionQueue", "CpuBudget", "Defer", "asks_for_events", "is_from_browser", "path_of"]
+
+Defer = Callable[[Callable[[], None]], None]
 
 _WAITING_MAX = 10_000
 _AT_ONCE_MAX = 8  # when nobody waits for events: a third more arrivals a second than one by one
@@ -129,16 +131,16 @@ class AdmissionQueue:
 
     Args:
         budget: limits admissions of readers while others are connected.
-        when_quiet: calls a function soon, when admitting a reader delays the others least.
+        in_lull: calls a function soon, when admitting a reader delays the others least.
     """
 
     def __init__(
         self,
         budget: CpuBudget | None = None,
-        when_quiet: Callable[[Callable[[], None]], None] | None = None,
+        in_lull: Defer | None = None,
     ) -> None:
         self._budget = budget or CpuBudget()
-        self._when_quiet = when_quiet
+        self._in_lull = in_lull
         self._waiting_requests: deque[_Waiting] = deque()
         self._waiting_readers: deque[_Waiting] = deque()
         self._admitting = False
@@ -189,7 +191,7 @@ class AdmissionQueue:
             self._is_limited = self._readers > 0 and now >= self._settled_at
             self._unlimited_until = now + _UNLIMITED_MAX_S
             self._budget.reset()
-            loop.call_soon(self._admit_soon, loop)
+            loop.call_soon(self._admit_in_lull, loop)
         elif self._timer is not None and not is_reader:
             self._timer.cancel()
             self._timer = None
@@ -219,20 +221,21 @@ class AdmissionQueue:
             if not self._admit_one(loop):
                 break
         else:
-            loop.call_soon(self._admit_soon, loop)
+            loop.call_soon(self._admit_in_lull, loop)
             return
         if self._waiting_readers:
-            self._timer = loop.call_later(self._budget.wait_s, self._admit_soon, loop)
+            self._timer = loop.call_later(self._budget.wait_s, self._admit_in_lull, loop)
         else:
             self._admitting = False
 
-    def _admit_soon(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Admit the next one; if only readers wait, when that delays the connected ones least."""
-        self._timer = None
-        if self._when_quiet is None or self._waiting_requests or not self._is_limited:
-            self._admit(loop)
+    def _admit_in_lull(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Admit the next one; if only readers wait, in a lull, for the sake of the others."""
+        only_readers = self._waiting_readers and not self._waiting_requests
+        if self._in_lull is not None and self._is_limited and only_readers:
+            self._timer = None
+            self._in_lull(lambda: self._admit(loop))
         else:
-            self._when_quiet(lambda: self._admit(loop))
+            self._admit(loop)
 
     def _admit_one(self, loop: asyncio.AbstractEventLoop) -> bool:
         """Admit one that may come in now; False if there is none."""

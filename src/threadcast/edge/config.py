@@ -6,14 +6,13 @@ It may not know the application beyond its ASGI callable.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 import uvicorn
 from starlette.types import ASGIApp
 
-from .admission import AdmissionQueue
+from .admission import AdmissionQueue, Defer
 from .limits import EdgeLimits
 
 
@@ -26,15 +25,15 @@ class ServeOptions:
         stream_paths: paths of event streams, whose responses last as long as their readers.
         trusted_proxies: addresses whose `X-Forwarded-*` headers are trusted.
         lifespan: whether the application supports ASGI lifespan.
-        when_quiet: calls a function soon, at a moment when admitting a reader delays the others
-            least; by default any moment will do.
+        in_lull: calls a function soon, in a lull of the application, when admitting a reader delays
+            the others least; by default any moment will do.
     """
 
     websocket_paths: tuple[str, ...] = ("/v1/ws",)
     stream_paths: tuple[str, ...] = ("/v1/events",)
     trusted_proxies: tuple[str, ...] = ()
     lifespan: Literal["auto", "on", "off"] = "auto"
-    when_quiet: Callable[[Callable[[], None]], None] | None = None
+    in_lull: Defer | None = None
 
 
 class EdgeConfig(uvicorn.Config):
@@ -65,7 +64,7 @@ class EdgeConfig(uvicorn.Config):
         self.websocket_paths = frozenset(path.encode("ascii") for path in options.websocket_paths)
         self.stream_paths = frozenset(path.encode("ascii") for path in options.stream_paths)
         self.reader_paths = self.websocket_paths | self.stream_paths
-        self.admission = AdmissionQueue(when_quiet=options.when_quiet)
+        self.admission = AdmissionQueue(in_lull=options.in_lull)
         self.draining = False
         self.checking = False
         super().__init__(

@@ -192,7 +192,7 @@ class LocalServer:
                 websocket_paths=(f"{self._prefix}{WEBSOCKET_PATH}",),
                 stream_paths=(f"{self._prefix}{STREAM_PATH}",),
                 lifespan="off",
-                when_quiet=self.node.journal.lulls.call,
+                in_lull=self.node.lulls.call,
             ),
         )
         async with threadcast.lifespan():
