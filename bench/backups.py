@@ -153,7 +153,7 @@ async def _timed(append: Awaitable[object], times_ms: list[float]) -> None:
 
 async def _make_one(command: Backup) -> None:
     target = Path(tempfile.mkdtemp(prefix="threadcast-backup-"))
-    with every_core():  # a backup is another process: the appends' core is not its own
+    with every_core():  # not the one that the appends are pinned to
         making = await asyncio.create_subprocess_exec(
             *command(target), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
         )

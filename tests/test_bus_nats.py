@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 
 import nats
@@ -13,6 +13,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from bus_scene import SECRET, End, Nats, grew, nats_buses, said
+from eventually import until
 from nats_server import PASSWORD, USER, NatsServer
 from patience import WAIT_S
 from tcp_relay import Relay, relaying
@@ -36,13 +37,6 @@ def own_server() -> Iterator[NatsServer]:
     server = NatsServer()
     yield server
     server.close()
-
-
-async def until(true: Callable[[], object]) -> None:
-    """Wait for what nobody announces: a counter, a state that is looked at from outside."""
-    async with asyncio.timeout(WAIT_S):
-        while not true():  # noqa: ASYNC110 - there is no event to wait for
-            await asyncio.sleep(0.005)
 
 
 @asynccontextmanager

@@ -1,17 +1,15 @@
-"""Waiting for a condition without a signal of its own."""
+"""Waiting for what nobody announces: a counter, a state that is looked at from outside."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
 
-_TIMES = 5_000
+from patience import WAIT_S
 
 
-async def until(is_true: Callable[[], bool]) -> None:
-    """Let the loop turn until then, for a few seconds at most."""
-    for _ in range(_TIMES):
-        if is_true():
-            return
-        await asyncio.sleep(0.001)
-    raise AssertionError("the condition did not become true")
+async def until(is_true: Callable[[], object]) -> None:
+    """Look at it again and again, while the loop turns, until it is true."""
+    async with asyncio.timeout(WAIT_S):
+        while not is_true():  # noqa: ASYNC110 - there is no event to wait for
+            await asyncio.sleep(0.001)

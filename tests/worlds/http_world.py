@@ -145,12 +145,7 @@ class Block(msgspec.Struct, frozen=True):
 class Stream:
     """One `GET /v1/events` on the ASGI level, read block by block."""
 
-    def __init__(
-        self,
-        app: ASGIApp,
-        headers: dict[str, str],
-        query: str = "",
-    ) -> None:
+    def __init__(self, app: ASGIApp, headers: dict[str, str], query: str = "") -> None:
         self.status: int | None = None
         self.headers: dict[str, str] = {}
         self.reading = asyncio.Event()  # cleared by tests: a client that does not read
