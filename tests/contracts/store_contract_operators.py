@@ -11,12 +11,12 @@ from threadcast.ids import UnifiedIdGenerator
 from threadcast.runs import RunStatus
 from threadcast.store import Store
 from threadcast.store.operator_units import (
-    AskPlaces,
+    AskPositions,
     AskToDrain,
     BeginAction,
     EndAction,
     Standing,
-    TellPlaces,
+    TellPositions,
 )
 from threadcast.store.place_units import ClosePlaces, RegisterNode, RenewNode
 from threadcast.store.records import ActionRow, UserCounts
@@ -79,11 +79,11 @@ class OperatorContract:
         first = await scene.taken("ann")
         second = await scene.taken("ann", node="node-2", at=NOW + 1)
         await scene.taken("bob")
-        await scene.committed(AskPlaces(context_of("ann")))
-        await scene.committed(AskPlaces(context_of("nobody")))
+        await scene.committed(AskPositions(context_of("ann")))
+        await scene.committed(AskPositions(context_of("nobody")))
         assert (await store.notices("node-1", within_s=60)).asked == ["ann"]
         await scene.committed(
-            TellPlaces(
+            TellPositions(
                 [
                     Standing("ann", str(first.connection_id), 7, live=True),
                     Standing("ann", str(connection_of("ann").connection_id), 1, live=True),

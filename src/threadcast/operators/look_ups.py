@@ -16,7 +16,7 @@ from ..errors import ThreadcastError
 from ..events import JournalEvent
 from ..runs import ENDED, TERMINAL_STATUS, RunStatus
 from ..store import Store
-from ..store.operator_units import AskPlaces
+from ..store.operator_units import AskPositions
 from ..store.records import ConnectionRow, JournalHead, RunFacts
 from ..store.session import RequestScopedSessionFactory
 from ..store.units import Outcome
@@ -96,7 +96,7 @@ class LookUps:
         here = {one.context.connection_id: one for one in self._manager.connections_of(context)}
         elsewhere = [row for row in rows if row.connection_id not in here]
         if elsewhere:
-            self._journal.submit(AskPlaces(context), _ask_again)
+            self._journal.submit(AskPositions(context), _ask_again)
         devices = [
             *(_device_here(self._node_id, one, head, now) for one in here.values()),
             *(_device_elsewhere(row, head) for row in elsewhere),

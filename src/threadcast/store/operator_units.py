@@ -55,7 +55,7 @@ class EndAction(Unit[None]):
 
 
 @dataclass(frozen=True, slots=True)
-class AskPlaces(Unit[None]):
+class AskPositions(Unit[None]):
     """Ask nodes for the journal positions of the user's connections; they find it by their poll.
 
     Attributes:
@@ -82,7 +82,7 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
-class TellPlaces(Unit[None]):
+class TellPositions(Unit[None]):
     """Store journal positions; connections without a place, or locked elsewhere, are left out."""
 
     standings: Sequence[Standing]

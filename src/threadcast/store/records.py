@@ -175,7 +175,7 @@ class ConnectionRow:
     Attributes:
         connection_id, kind, opened_at, node_id: which it is, and where.
         agent: its client's `User-Agent`.
-        cursor, live: its journal position, as its node reported at `said_at`; see `AskPlaces`.
+        cursor, live: its journal position, as its node reported at `said_at`; see `AskPositions`.
     """
 
     connection_id: str
@@ -221,7 +221,7 @@ class NodeNotices:
         unwanted: connections of the node that are to end, as user, connection id and error code.
         revoked: users with a place on the node, and when credentials of theirs were last revoked,
             by the store's clock.
-        asked: users whose connections' positions are asked for, see `AskPlaces`.
+        asked: users whose connections' positions are asked for, see `AskPositions`.
         drain: whether the node was asked to drain.
     """
 

@@ -24,7 +24,7 @@ from ..delivery.places import Places
 from ..errors import StoreInUse, ThreadcastError
 from ..settings import Settings
 from ..store import Store
-from ..store.operator_units import Standing, TellPlaces
+from ..store.operator_units import Standing, TellPositions
 from ..store.place_units import (
     CancelAbandoned,
     NodeFacts,
@@ -245,7 +245,7 @@ class Membership:
         if notices.drain:
             self._work.drain()
         if notices.asked:
-            await self._journal.append(TellPlaces(self._work.standings(notices.asked)))
+            await self._journal.append(TellPositions(self._work.standings(notices.asked)))
 
     async def _sweep(self) -> None:
         """Remove what lost nodes left; a node gets one more lease time before it is given up."""

@@ -337,14 +337,14 @@ SELECT count(*), coalesce(sum(places), 0)::bigint FROM (
 
 # Operators ask nodes for the journal positions of a user's connections. Rows locked by another
 # commit are skipped: the question is repeated.
-ASK_PLACES = """
+ASK_POSITIONS = """
 UPDATE connections AS c SET asked = true FROM (
     SELECT user_key, connection_id FROM connections
     WHERE user_key = $1 AND unwanted IS NULL AND NOT asked
     ORDER BY connection_id FOR UPDATE SKIP LOCKED
 ) AS k WHERE c.user_key = k.user_key AND c.connection_id = k.connection_id
 """
-TELL_PLACES = """
+TELL_POSITIONS = """
 UPDATE connections AS c
 SET asked = false, cursor = k.cursor, live = k.live, said_at = clock_timestamp()
 FROM (

@@ -17,7 +17,7 @@ from ..migration_units import (
     RenewFeeds,
     UndoMigration,
 )
-from ..operator_units import AskPlaces, AskToDrain, BeginAction, EndAction, TellPlaces
+from ..operator_units import AskPositions, AskToDrain, BeginAction, EndAction, TellPositions
 from ..place_units import (
     LeavePlace,
     RegisterNode,
@@ -44,7 +44,7 @@ from ..units import (
 from .faults import UNIT_FAULTS
 from .keys import user_key
 
-_OF_OPERATORS = (AskPlaces, AskToDrain, BeginAction, EndAction, TellPlaces)
+_OF_OPERATORS = (AskPositions, AskToDrain, BeginAction, EndAction, TellPositions)
 _OF_NODES = (RegisterNode, RenewNode, RemoveNode, SweepNode)
 ACROSS_USERS = (
     ClaimRuns,

@@ -8,11 +8,11 @@ from typing import Any
 from ...runs import RunStatus
 from ..operator_units import (
     FORGOTTEN_AT_ONCE_MAX,
-    AskPlaces,
+    AskPositions,
     AskToDrain,
     BeginAction,
     EndAction,
-    TellPlaces,
+    TellPositions,
 )
 from ..place_units import PLACES_COUNTED_MAX
 from ..records import ActionRow, LiveRunCount, RunFacts
@@ -20,7 +20,7 @@ from ..stored_runs import STATUS_CODE, STATUS_OF_CODE
 from ..units import Committed, Outcome
 from .across_users import (
     ACTIONS,
-    ASK_PLACES,
+    ASK_POSITIONS,
     BEGIN_ACTION,
     COUNT_CONNECTED_USERS,
     COUNT_LIVE_RUNS,
@@ -28,7 +28,7 @@ from .across_users import (
     FIND_RUN,
     FORGET_ACTIONS,
     LIVE_RUNS,
-    TELL_PLACES,
+    TELL_POSITIONS,
 )
 from .batch import Batch
 from .connecting import Row
@@ -62,19 +62,19 @@ async def end_action(batch: Batch, unit: EndAction) -> Outcome:
     return Committed(None)
 
 
-async def ask_places(batch: Batch, unit: AskPlaces) -> Outcome:
-    """Apply one `AskPlaces`."""
-    await batch.run(ASK_PLACES, user_key(unit.context.user_id))
+async def ask_positions(batch: Batch, unit: AskPositions) -> Outcome:
+    """Apply one `AskPositions`."""
+    await batch.run(ASK_POSITIONS, user_key(unit.context.user_id))
     return Committed(None)
 
 
-async def tell_places(batch: Batch, unit: TellPlaces) -> Outcome:
-    """Apply one `TellPlaces`."""
+async def tell_positions(batch: Batch, unit: TellPositions) -> Outcome:
+    """Apply one `TellPositions`."""
     rows = [
         (user_key(one.user_id), one.connection_id, one.cursor, one.live) for one in unit.standings
     ]
     if rows:
-        await batch.run(TELL_PLACES, *map(list, zip(*rows, strict=True)))
+        await batch.run(TELL_POSITIONS, *map(list, zip(*rows, strict=True)))
     return Committed(None)
 
 

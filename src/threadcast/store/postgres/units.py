@@ -22,7 +22,7 @@ from ..migration_units import (
     RenewFeeds,
     UndoMigration,
 )
-from ..operator_units import AskPlaces, AskToDrain, BeginAction, EndAction, TellPlaces
+from ..operator_units import AskPositions, AskToDrain, BeginAction, EndAction, TellPositions
 from ..place_units import (
     CancelAbandoned,
     ClosePlaces,
@@ -67,7 +67,7 @@ from .leases import hand_over_run, renew_leases, take_over_runs
 from .migrated_threads import count_alias_uses, rename_threads, undo_migration
 from .named import ACROSS_USERS, is_at_fault, named_by, without_users
 from .nodes import register_node, remove_node, renew_node, sweep_node
-from .operators import ask_places, ask_to_drain, begin_action, end_action, tell_places
+from .operators import ask_positions, ask_to_drain, begin_action, end_action, tell_positions
 from .places import cancel_abandoned, close_places, leave_place, take_place
 from .plain_appends import append_plain, is_plain, is_plain_end
 from .plain_takes import plain_takes, take_plain
@@ -81,7 +81,7 @@ _APPLY: dict[type[Unit[Any]], Callable[[Batch, Any], Awaitable[Outcome]]] = {
     AliasThread: alias_thread,
     AnswerInput: answer_input,
     AppendToRun: append_to_run,
-    AskPlaces: ask_places,
+    AskPositions: ask_positions,
     AskToDrain: ask_to_drain,
     BeginAction: begin_action,
     CancelAbandoned: cancel_abandoned,
@@ -109,7 +109,7 @@ _APPLY: dict[type[Unit[Any]], Callable[[Batch, Any], Awaitable[Outcome]]] = {
     SweepNode: sweep_node,
     TakeOverRuns: take_over_runs,
     TakePlace: take_place,
-    TellPlaces: tell_places,
+    TellPositions: tell_positions,
     UndoMigration: undo_migration,
     UpdateThread: update_thread,
 }

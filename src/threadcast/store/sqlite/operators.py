@@ -11,11 +11,11 @@ import msgspec
 from ...runs import LIVE_RUNS_COUNTED_MAX, RunStatus
 from ..operator_units import (
     FORGOTTEN_AT_ONCE_MAX,
-    AskPlaces,
+    AskPositions,
     AskToDrain,
     BeginAction,
     EndAction,
-    TellPlaces,
+    TellPositions,
 )
 from ..place_units import PLACES_COUNTED_MAX
 from ..records import ActionRow, LiveRunCount, RunFacts
@@ -110,16 +110,16 @@ def end_action(batch: Batch, unit: EndAction) -> Outcome:
     return Committed(None)
 
 
-def ask_places(batch: Batch, unit: AskPlaces) -> Outcome:
-    """Apply one `AskPlaces`."""
+def ask_positions(batch: Batch, unit: AskPositions) -> Outcome:
+    """Apply one `AskPositions`."""
     user = batch.user(unit.context.user_id)
     if user is not None:
         batch.run(_ASK, user)
     return Committed(None)
 
 
-def tell_places(batch: Batch, unit: TellPlaces) -> Outcome:
-    """Apply one `TellPlaces`."""
+def tell_positions(batch: Batch, unit: TellPositions) -> Outcome:
+    """Apply one `TellPositions`."""
     for one in unit.standings:
         user = batch.user(one.user_id)
         batch.run(_TELL, user, one.connection_id, one.cursor, one.live, batch.lease_now)

@@ -19,7 +19,7 @@ from ..migration_units import (
     RenewFeeds,
     UndoMigration,
 )
-from ..operator_units import AskPlaces, AskToDrain, BeginAction, EndAction, TellPlaces
+from ..operator_units import AskPositions, AskToDrain, BeginAction, EndAction, TellPositions
 from ..place_units import (
     CancelAbandoned,
     ClosePlaces,
@@ -60,7 +60,7 @@ from .ingests import ingest_events
 from .leases import hand_over_run, renew_leases, take_over_runs
 from .migrated_threads import count_alias_uses, rename_threads, undo_migration
 from .nodes import register_node, remove_node, renew_node, sweep_node
-from .operators import ask_places, ask_to_drain, begin_action, end_action, tell_places
+from .operators import ask_positions, ask_to_drain, begin_action, end_action, tell_positions
 from .places import cancel_abandoned, close_places, leave_place, take_place
 from .runs import answer_input, cancel_run
 from .sends import send_message
@@ -72,7 +72,7 @@ _APPLY: dict[type[Unit[Any]], Callable[[Batch, Any], Outcome]] = {
     AliasThread: alias_thread,
     AnswerInput: answer_input,
     AppendToRun: append_to_run,
-    AskPlaces: ask_places,
+    AskPositions: ask_positions,
     AskToDrain: ask_to_drain,
     BeginAction: begin_action,
     CancelAbandoned: cancel_abandoned,
@@ -100,7 +100,7 @@ _APPLY: dict[type[Unit[Any]], Callable[[Batch, Any], Outcome]] = {
     SweepNode: sweep_node,
     TakeOverRuns: take_over_runs,
     TakePlace: take_place,
-    TellPlaces: tell_places,
+    TellPositions: tell_positions,
     UndoMigration: undo_migration,
     UpdateThread: update_thread,
 }
