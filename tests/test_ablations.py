@@ -629,8 +629,8 @@ ABLATIONS = {
         (
             Patch(
                 "store/postgres/units.py",
-                "                plain[place] = unit\n        met |= named_by((unit,)).users\n",
-                "                plain[place] = unit\n",
+                "                plain[index] = unit\n        met |= named_by((unit,)).users\n",
+                "                plain[index] = unit\n",
             ),
         ),
         (
@@ -642,8 +642,8 @@ ABLATIONS = {
         (
             Patch(
                 "store/postgres/units.py",
-                "            if is_plain_end(unit):\n                plain[place] = unit\n",
-                "            if is_plain_end(unit):\n                plain[place] = unit\n"
+                "            if is_plain_end(unit):\n                plain[index] = unit\n",
+                "            if is_plain_end(unit):\n                plain[index] = unit\n"
                 "                continue\n",
             ),
         ),

@@ -94,8 +94,8 @@ class Hours:
 def _beside(ring: Ring, at: Sequence[float]) -> dict[str, list[float | None]]:
     """A ring's columns at these step ends; None where it has no step."""
     known_at, columns = ring.since(at[0] - 1e-6 if at else 0.0)
-    place = {one: number for number, one in enumerate(known_at)}
+    indexes = {one: index for index, one in enumerate(known_at)}
     return {
-        name: [column[place[one]] if one in place else None for one in at]
+        name: [column[indexes[one]] if one in indexes else None for one in at]
         for name, column in columns.items()
     }

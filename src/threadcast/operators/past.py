@@ -68,10 +68,10 @@ class PastTroubles:
     def _extend(self, at: float, nodes: Sequence[NodeOverview]) -> None:
         """Extend the troubles of lost nodes that came back until their return."""
         back = {one.node_id: at - one.joined_s for one in nodes if one.alive and one.joined_s}
-        for place, one in reversed([*enumerate(self._over)]):
+        for index, one in reversed([*enumerate(self._over)]):
             if one.kind == "lost" and one.node_id is not None:
                 since = back.pop(one.node_id, one.ended_at)
-                self._over[place] = replace(one, ended_at=max(one.ended_at, since))
+                self._over[index] = replace(one, ended_at=max(one.ended_at, since))
 
     def until(self, now: float) -> list[PastTrouble]:
         """Those that ended in the hour before `now`, the latest first."""

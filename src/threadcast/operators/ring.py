@@ -38,17 +38,17 @@ class Ring:
     def add(self, at: float, values: Mapping[str, float | None]) -> None:
         """Take a step that ended at `at`, seconds since the epoch; a missing column is None."""
         row = array("d", [nan] * len(self._columns))
-        for place, name in enumerate(self._columns):
+        for index, name in enumerate(self._columns):
             value = values.get(name)
             if value is not None:
-                row[place] = round(value, DIGITS)
+                row[index] = round(value, DIGITS)
         self._steps.append((at, row))
 
     def since(self, after: float) -> tuple[list[float], dict[str, list[float | None]]]:
         """The end times and columns of the steps that ended after `after`, oldest first."""
         steps = [step for step in self._steps if step[0] > after]
         columns = {
-            name: [None if isnan(row[place]) else row[place] for _, row in steps]
-            for place, name in enumerate(self._columns)
+            name: [None if isnan(row[index]) else row[index] for _, row in steps]
+            for index, name in enumerate(self._columns)
         }
         return [at for at, _ in steps], columns

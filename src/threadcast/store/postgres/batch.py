@@ -23,7 +23,7 @@ from ...ids import UnifiedIdGenerator
 from ..units import Lease
 from .batch_places import BatchPlaces
 from .connecting import Connection, Row
-from .keys import Place, RunKey, user_key
+from .keys import RowKeys, RunKey, user_key
 
 _LOCK = """
 SELECT user_key::text, user_id, head FROM users WHERE user_key = ANY($1::uuid[])
@@ -81,7 +81,7 @@ class Batch:
         self.words: dict[RunKey, int] = {}
         self._owners: dict[RunKey, str | None] = {}
         self.places = BatchPlaces(connection)
-        self._run_places: dict[tuple[str, str], Place] = {}
+        self._run_keys: dict[tuple[str, str], RowKeys] = {}
         self._grown: dict[str, int] = {}
         self._touched: dict[tuple[str, int], int] = {}
         self._rows: list[tuple[str, int, int | None, int | None, int, bytes]] = []
@@ -176,12 +176,12 @@ class Batch:
         users, runs = zip(*asked, strict=True)
         for number, thread, run, word, owner in await self.all(_WORDS, users, runs):
             user, key = users[number - 1], RunKey(users[number - 1], run)
-            self._run_places[user, runs[number - 1]] = Place(user, thread, run)
+            self._run_keys[user, runs[number - 1]] = RowKeys(user, thread, run)
             self.words[key], self._owners[key] = word, owner
 
-    def leased_place(self, lease: Lease) -> Place | None:
-        """The rows of a leased run, or None if its user has no such run. It may have ended."""
-        return self._run_places.get((user_key(lease.address.user_id), lease.run_id))
+    def leased_keys(self, lease: Lease) -> RowKeys | None:
+        """The keys of a leased run, or None if its user has no such run. It may have ended."""
+        return self._run_keys.get((user_key(lease.address.user_id), lease.run_id))
 
     def word_for(self, lease: Lease, key: RunKey) -> int:
         """The word of a leased run; without a fence if it has another owner."""
@@ -194,15 +194,15 @@ class Batch:
         """The last seq of this user's journal, events of this transaction included."""
         return self.heads[user]
 
-    def append(self, place: Place, address: Address, draft: EventDraft) -> JournalEvent:
+    def append(self, keys: RowKeys, address: Address, draft: EventDraft) -> JournalEvent:
         """Give one event its seq; it is stored with the next `flush`."""
-        return self.append_all(place, address, (draft,))[0]
+        return self.append_all(keys, address, (draft,))[0]
 
     def append_all(
-        self, place: Place, address: Address, drafts: Sequence[EventDraft]
+        self, keys: RowKeys, address: Address, drafts: Sequence[EventDraft]
     ) -> list[JournalEvent]:
         """Give events their seqs, in order; they are stored with the next `flush`."""
-        user, thread, run = place
+        user, thread, run = keys
         events = self.number(user, address, drafts)
         for event in events:
             kind = event.event_type
@@ -229,10 +229,10 @@ class Batch:
         self.heads[user] = self._grown[user] = first + count - 1
         return first
 
-    def add(self, place: Place, seq: int, draft: EventDraft) -> None:
+    def add(self, keys: RowKeys, seq: int, draft: EventDraft) -> None:
         """Add an event at a reserved seq; it does not move its thread and is not announced."""
         code = EVENT_CODE[draft.event_type]
-        self._rows.append((place.user, seq, place.thread, place.run, code, draft.data))
+        self._rows.append((keys.user, seq, keys.thread, keys.run, code, draft.data))
 
     async def flush(self) -> None:
         """Store gathered events, so that statements of this transaction can read them."""

@@ -84,7 +84,7 @@ class ExternalRuns:
             await self._check_start(record, thread, event.data.attempt)
         if record is None:
             record = await self._begin(named, thread, event)
-        appended = self._batch.append(record.place, record.address, event.draft)
+        appended = self._batch.append(record.row_keys, record.address, event.draft)
         return appended, await self._move_on(record, status, event, appended.seq)
 
     def forget(self) -> None:

@@ -19,7 +19,7 @@ from ..migration_units import (
 from ..stored_runs import STATUS_CODE
 from ..units import Committed, Outcome
 from .batch import Batch
-from .keys import Place
+from .keys import RowKeys
 from .search import preview_of, words_of
 
 _STARTED = EventType.AGENT_STARTED
@@ -89,11 +89,11 @@ Named = tuple[str, str]
 
 async def import_threads(batch: Batch, unit: ImportThreads) -> Outcome:
     """Apply one `ImportThreads`."""
-    placed = [(batch.existing_user(one.context.user_id), one) for one in unit.threads]
-    there = await _ids_in_use(batch, placed)
-    rows = await _Rows.of(batch, {user for user, _ in placed})
+    keyed = [(batch.existing_user(one.context.user_id), one) for one in unit.threads]
+    there = await _ids_in_use(batch, keyed)
+    rows = await _Rows.of(batch, {user for user, _ in keyed})
     results = []
-    for user, thread in placed:
+    for user, thread in keyed:
         result = there.judge(user, thread)
         if result is None:
             rows.add(user, thread)
@@ -156,7 +156,7 @@ class _Rows:
         if (legacy_id := thread.legacy_id) is not None:
             known = legacy_kind(legacy_id) is not None
             self._of["thread_aliases"].append((user, legacy_id, number, known, self._batch.at_us))
-        self._batch.add(Place(user, number, None), seq, thread.created)
+        self._batch.add(RowKeys(user, number, None), seq, thread.created)
         seq += 1
         for run in thread.runs:
             self._add_run(user, number, run, seq)
@@ -179,7 +179,7 @@ class _Rows:
             )
         )
         for seq, draft in enumerate(run.drafts, first_seq):
-            self._batch.add(Place(user, thread, number), seq, draft)
+            self._batch.add(RowKeys(user, thread, number), seq, draft)
         if run.content is not None:
             self._of["sends"].append((user, run.client_message_id, b"", number))
             words = (preview_of(run.content), words_of(run.content))

@@ -14,8 +14,8 @@ _KEY_BYTES = 16
 _REMEMBERED_MAX = 20_000
 
 
-class Place(NamedTuple):
-    """Where an event belongs, by rows: the user's key, and numbers within that user."""
+class RowKeys(NamedTuple):
+    """The keys of the rows that an event belongs to: the user's, and numbers within that user."""
 
     user: str
     thread: int | None

@@ -58,20 +58,20 @@ async def renew_leases(batch: Batch, unit: RenewLeases) -> Outcome:
 
 
 def _kept(batch: Batch, lease: Lease) -> RunKey | None:
-    place = batch.leased_place(lease)
-    if place is None or place.run is None:
+    keys = batch.leased_keys(lease)
+    if keys is None or keys.run is None:
         return None
-    key = RunKey(place.user, place.run)
+    key = RunKey(keys.user, keys.run)
     word = batch.word_for(lease, key)
     return key if word >> 3 == lease.fence and word & 7 <= LAST_LIVE else None
 
 
 async def hand_over_run(batch: Batch, unit: HandOverRun) -> Outcome:
     """Apply one `HandOverRun`."""
-    place = batch.leased_place(unit.lease)
-    if place is None or place.run is None:
+    keys = batch.leased_keys(unit.lease)
+    if keys is None or keys.run is None:
         return Rejected(ThreadcastError("not_found"))
-    key = RunKey(place.user, place.run)
+    key = RunKey(keys.user, keys.run)
     record = await read_run(batch, unit.lease.address.user_id, key)
     fence = batch.word_for(unit.lease, key) >> 3
     check_owner(held=unit.lease.fence, fence=fence, status=record.status)

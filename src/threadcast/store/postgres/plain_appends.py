@@ -57,12 +57,12 @@ async def append_plain(
 
     Args:
         batch: nothing has been done in it yet.
-        units: by position in the batch, in order; at least one, each with events, and none of a run
+        units: by index in the batch, in order; at least one, each with events, and none of a run
             after its end.
         user_ids: all users of the batch; they are locked.
 
     Returns:
-        The outcomes by position. Empty if they have to take the slow path: the batch is then
+        The outcomes by index. Empty if they have to take the slow path: the batch is then
         unchanged.
     """
     keys = sorted({user_key(user_id) for user_id in user_ids})
@@ -72,7 +72,7 @@ async def append_plain(
     if heads is None:
         return {}
     batch.heads.update(zip(keys, heads, strict=True))
-    return {place: _stored(batch, unit, others_wait=others_wait) for place, unit in units.items()}
+    return {index: _stored(batch, unit, others_wait=others_wait) for index, unit in units.items()}
 
 
 def _stored(batch: Batch, unit: AppendToRun, *, others_wait: bool) -> Committed:
@@ -84,8 +84,8 @@ def _stored(batch: Batch, unit: AppendToRun, *, others_wait: bool) -> Committed:
 
 
 def _arguments(at_us: int, keys: Sequence[str], units: Sequence[AppendToRun]) -> tuple[Any, ...]:
-    """The arguments of `append_to_runs`; positions count from 1."""
-    places = {key: place for place, key in enumerate(keys)}
+    """The arguments of `append_to_runs`; its indexes count from 1."""
+    indexes = {key: index for index, key in enumerate(keys)}
     grown = [0] * len(keys)
     users: list[int] = []
     shifts: list[int] = []
@@ -93,13 +93,13 @@ def _arguments(at_us: int, keys: Sequence[str], units: Sequence[AppendToRun]) ->
     of_units: list[int] = []
     data: list[bytes] = []
     for number, unit in enumerate(units, start=1):
-        place = places[user_key(unit.lease.address.user_id)]
-        users.append(place + 1)
-        shifts.append(grown[place] - len(data))
-        moves.append(_last_move(unit.drafts, grown[place]))
+        index = indexes[user_key(unit.lease.address.user_id)]
+        users.append(index + 1)
+        shifts.append(grown[index] - len(data))
+        moves.append(_last_move(unit.drafts, grown[index]))
         of_units += [number] * len(unit.drafts)
         data += [draft.data for draft in unit.drafts]
-        grown[place] += len(unit.drafts)
+        grown[index] += len(unit.drafts)
     runs = [unit.lease.run_id for unit in units]
     words = [unit.lease.fence * 8 + RUNNING for unit in units]
     ends: list[int | str] = [_end_of(unit) or "NULL" for unit in units]

@@ -16,7 +16,7 @@ from ...runs import ENDED, OWNED, TERMINAL_STATUS, RunStatus
 from ..stored_runs import STATUS_CODE, STATUS_OF_CODE, StoredRun, cancelled, signal, word_of
 from .batch import Batch
 from .connecting import Row
-from .keys import Place, RunKey
+from .keys import RowKeys, RunKey
 
 _RUN = """
 SELECT r.run, r.thread, t.thread_id, r.run_id, r.status, r.fence, r.attempt, r.agent, r.on_crash,
@@ -85,9 +85,9 @@ class RunRecord(StoredRun):
         return RunKey(self.user, self.run)
 
     @property
-    def place(self) -> Place:
-        """Where the run's events belong."""
-        return Place(self.user, self.thread, self.run)
+    def row_keys(self) -> RowKeys:
+        """The keys of the rows that the run's events belong to."""
+        return RowKeys(self.user, self.thread, self.run)
 
     @property
     def address(self) -> Address:
@@ -193,7 +193,7 @@ async def end(
     if record.status in OWNED:
         record.fence += 1
         await batch.run(_SET_FENCE, *record.key, record.fence)
-    event = batch.append(record.place, record.address, draft)
+    event = batch.append(record.row_keys, record.address, draft)
     hints += await mark_ended(batch, record, TERMINAL_STATUS[draft.event_type], event.seq)
     return event, hints
 

@@ -36,7 +36,7 @@ async def answer_input(batch: Batch, unit: AnswerInput) -> Outcome:
     draft = EventDraft.of(EventType.INPUT_RECEIVED, InputReceived(unit.input_id, unit.value))
     await _check_open(batch, record, unit.input_id)
     await store_answer(batch, record.key, unit.input_id, unit.value)
-    event = batch.append(record.place, record.address, draft)
+    event = batch.append(record.row_keys, record.address, draft)
     if record.status is RunStatus.WAITING:
         await set_status(batch, record, await going_on(batch, record.key))
     state = RunState(record.run_id, record.status, event.seq)

@@ -23,7 +23,7 @@ from ...events import (
 from ...runs import Admission, admit
 from ..units import Committed, MessageAccepted, Outcome, Rejected, SendMessage
 from .batch import Batch
-from .keys import Place
+from .keys import RowKeys
 from .records import RunRecord, ask_to_end, cancel, live_runs
 from .search import preview_of, words_of
 from .situations import Situation, situations_of
@@ -88,10 +88,10 @@ async def send_message(batch: Batch, unit: SendMessage) -> Outcome:
     hints: list[Hint] = []
     for run in live if admission.interrupt else ():
         hints += await _interrupt(batch, run, events)
-    ((accepted, place),) = await _begin(batch, [(unit, met, admission, events)])
+    ((accepted, keys),) = await _begin(batch, [(unit, met, admission, events)])
     if ahead:
         queued = EventDraft.of(EventType.RUN_QUEUED, RunQueued(unit.agent, ahead))
-        events.append(batch.append(place, _address(unit), queued))
+        events.append(batch.append(keys, _address(unit), queued))
     return Committed(accepted, events, (*hints, _waiting(unit)))
 
 
@@ -100,23 +100,23 @@ async def send_together(batch: Batch, units: Mapping[int, SendMessage]) -> dict[
 
     Args:
         batch: all users are locked.
-        units: by position in the batch; at most one per user.
+        units: by index in the batch; at most one per user.
 
     Returns:
-        The outcomes of those that were stored, by position. Nothing was written for the others.
+        The outcomes of those that were stored, by index. Nothing was written for the others.
     """
-    known = {place: unit for place, unit in units.items() if batch.user(unit.context.user_id)}
+    known = {index: unit for index, unit in units.items() if batch.user(unit.context.user_id)}
     begun: dict[int, _Beginning] = {}
     met_by_all = await situations_of(batch, list(known.values())) if known else ()
-    for (place, unit), met in zip(known.items(), met_by_all, strict=True):
+    for (index, unit), met in zip(known.items(), met_by_all, strict=True):
         if isinstance(met, Situation) and not met.busy and met.user_live < unit.user_runs_max:
-            begun[place] = (unit, met, _admit(unit, met, ())[1], [])
+            begun[index] = (unit, met, _admit(unit, met, ())[1], [])
     if not begun:
         return {}
     stored = await _begin(batch, list(begun.values()))
     return {
-        place: Committed(accepted, events, (_waiting(unit),))
-        for (place, (unit, _, _, events)), (accepted, _) in zip(begun.items(), stored, strict=True)
+        index: Committed(accepted, events, (_waiting(unit),))
+        for (index, (unit, _, _, events)), (accepted, _) in zip(begun.items(), stored, strict=True)
     }
 
 
@@ -169,7 +169,7 @@ _Beginning = tuple[SendMessage, Situation, Admission, list[JournalEvent]]
 
 async def _begin(
     batch: Batch, beginnings: Sequence[_Beginning]
-) -> list[tuple[MessageAccepted, Place]]:
+) -> list[tuple[MessageAccepted, RowKeys]]:
     """Insert messages' runs and new threads, and append their events."""
     rows = []
     for unit, met, _, _ in beginnings:
@@ -193,18 +193,18 @@ async def _begin(
 
 def _append(
     batch: Batch, beginning: _Beginning, thread: int, run: int
-) -> tuple[MessageAccepted, Place]:
+) -> tuple[MessageAccepted, RowKeys]:
     """Append the events of a message whose rows exist."""
     unit, met, admission, events = beginning
     context = unit.context
     if met.thread is None:
         created = EventDraft.of(EventType.THREAD_CREATED, ThreadData())
         address = Address(context.user_id, context.thread_id, None)
-        events.append(batch.append(Place(met.user, thread, None), address, created))
+        events.append(batch.append(RowKeys(met.user, thread, None), address, created))
     message = MessageCreated("user", unit.content, unit.client_message_id)
     draft = EventDraft.of(EventType.MESSAGE_CREATED, message)
-    place = Place(met.user, thread, run)
-    event = batch.append(place, _address(unit), draft)
+    keys = RowKeys(met.user, thread, run)
+    event = batch.append(keys, _address(unit), draft)
     events.append(event)
     accepted = MessageAccepted(
         context.thread_id,
@@ -213,7 +213,7 @@ def _append(
         duplicate=False,
         beyond_limit=admission.beyond_limit,
     )
-    return accepted, place
+    return accepted, keys
 
 
 def _waiting(unit: SendMessage) -> RunsWaiting:

@@ -75,10 +75,10 @@ async def situations_of(
     )
     met: list[Situation | ThreadcastError | None] = [None] * len(units)
     for number, thread, state, known_run, user_live, busy, sent in rows:
-        place = number - 1
-        fault = _fault(units[place], thread=thread, state=state, known_run=known_run)
-        situation = Situation(users[place], thread, user_live, bool(busy))
-        met[place] = None if sent else fault or situation
+        index = number - 1
+        fault = _fault(units[index], thread=thread, state=state, known_run=known_run)
+        situation = Situation(users[index], thread, user_live, bool(busy))
+        met[index] = None if sent else fault or situation
     return met
 
 

@@ -31,7 +31,7 @@ from ..units import (
     UpdateThread,
 )
 from .batch import Batch
-from .keys import Place
+from .keys import RowKeys
 from .records import ThreadRecord, cancel, find_thread, live_runs
 
 _KNOWN = "SELECT 1 FROM threads WHERE user_key = $1 AND thread_id = $2"
@@ -75,8 +75,8 @@ async def insert_thread(
     row = await batch.one(_INSERT, user, seq, batch.at_us, thread_id, data.title, metadata)
     if row is None:
         raise AssertionError("an insertion without a row")
-    place = Place(user, row[0], None)
-    return row[0], batch.append(place, Address(user_id, thread_id, None), draft)
+    keys = RowKeys(user, row[0], None)
+    return row[0], batch.append(keys, Address(user_id, thread_id, None), draft)
 
 
 async def refuse_known_thread(batch: Batch, user_id: str, thread_id: str) -> None:
@@ -137,7 +137,7 @@ async def change_thread(
     draft = EventDraft.of(EventType.THREAD_UPDATED, data)
     await batch.run(_UPDATE, user, record.thread, title, kept)
     await mark_touched(batch, user, record.thread)
-    return batch.append(Place(user, record.thread, None), address, draft)
+    return batch.append(RowKeys(user, record.thread, None), address, draft)
 
 
 async def mark_touched(batch: Batch, user: str, thread: int) -> None:
@@ -158,7 +158,7 @@ async def delete_thread(batch: Batch, unit: DeleteThread) -> Outcome:
         hints += more
     draft = EventDraft.of(EventType.THREAD_DELETED, ThreadDeleted())
     address = Address(context.user_id, context.thread_id, None)
-    event = batch.append(Place(user, record.thread, None), address, draft)
+    event = batch.append(RowKeys(user, record.thread, None), address, draft)
     await batch.run(_SET_STATE, user, record.thread, THREAD_DELETED)
     return Committed(ThreadChanged(context.thread_id, event.seq), (*events, event), tuple(hints))
 

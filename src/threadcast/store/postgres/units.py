@@ -3,7 +3,7 @@
 Functions raise `ThreadcastError` before they write anything, so a rejected unit leaves no trace.
 Plain appends and ends come first, in one call, unless an earlier unit is of the same user. Messages
 to idle threads follow, in two statements. A batch of places takes one call if none may be refused.
-Units that read across users come last, whatever their position: they lock without waiting, and
+Units that read across users come last, whatever their index: they lock without waiting, and
 nothing may wait for a lock after them.
 """
 
@@ -134,17 +134,17 @@ async def apply_all(
     batch = Batch(connection, now=now)
     outcomes = await _begin(batch, units)
     outcomes |= await send_together(batch, _first_sends(units, outcomes))
-    await batch.places.load(unit for place, unit in enumerate(units) if place not in outcomes)
+    await batch.places.load(unit for index, unit in enumerate(units) if index not in outcomes)
     across = False
-    for place, unit in _in_order(units):
-        if place in outcomes:
+    for index, unit in _in_order(units):
+        if index in outcomes:
             continue
         if isinstance(unit, ACROSS_USERS) and not across:
             across = True
             await batch.flush()
-        outcomes[place] = await _apply(batch, unit)
+        outcomes[index] = await _apply(batch, unit)
     await batch.flush()
-    return [outcomes[place] for place in range(len(units))]
+    return [outcomes[index] for index in range(len(units))]
 
 
 async def apply_free(
@@ -191,19 +191,19 @@ async def apply_each(
     named = named_by(unit for unit in units if not is_at_fault(unit))
     await Batch(connection, now=now).lock(named.users)
     outcomes = {
-        place: await _apply_alone(connection, unit, now=now) for place, unit in _in_order(units)
+        index: await _apply_alone(connection, unit, now=now) for index, unit in _in_order(units)
     }
-    return [outcomes[place] for place in range(len(units))]
+    return [outcomes[index] for index in range(len(units))]
 
 
 def _in_order(units: Sequence[Unit[Any]]) -> Iterator[tuple[int, Unit[Any]]]:
-    placed = list(enumerate(units))
-    yield from (entry for entry in placed if not isinstance(entry[1], ACROSS_USERS))
-    yield from (entry for entry in placed if isinstance(entry[1], ACROSS_USERS))
+    indexed = list(enumerate(units))
+    yield from (entry for entry in indexed if not isinstance(entry[1], ACROSS_USERS))
+    yield from (entry for entry in indexed if isinstance(entry[1], ACROSS_USERS))
 
 
 async def _begin(batch: Batch, units: Sequence[Unit[Any]]) -> dict[int, Outcome]:
-    """Lock these units' users in order, and store plain appends; returns outcomes by position.
+    """Lock these units' users in order, and store plain appends; returns outcomes by index.
 
     Also reads the fences of all other leases.
     """
@@ -211,7 +211,7 @@ async def _begin(batch: Batch, units: Sequence[Unit[Any]]) -> dict[int, Outcome]
     if plain:
         stored = await append_plain(batch, plain, named_by(units).users)
         if stored:
-            rest = [unit for place, unit in enumerate(units) if place not in stored]
+            rest = [unit for index, unit in enumerate(units) if index not in stored]
             await batch.load_words(named_by(rest).leases)
             return {**stored}
     takes = plain_takes(units)
@@ -224,32 +224,32 @@ async def _begin(batch: Batch, units: Sequence[Unit[Any]]) -> dict[int, Outcome]
 
 
 def _plain(units: Sequence[Unit[Any]]) -> dict[int, AppendToRun]:
-    """Plain appends and ends by position, except those after other units of their user.
+    """Plain appends and ends by index, except those after other units of their user.
 
     Units after an end count as such others.
     """
     met: set[str] = set()
     plain: dict[int, AppendToRun] = {}
-    for place, unit in enumerate(units):
+    for index, unit in enumerate(units):
         if isinstance(unit, AppendToRun) and unit.lease.address.user_id not in met:
             if unit.drafts and is_plain(unit):
-                plain[place] = unit
+                plain[index] = unit
                 continue
             if is_plain_end(unit):
-                plain[place] = unit
+                plain[index] = unit
         met |= named_by((unit,)).users
     return plain
 
 
 def _first_sends(units: Sequence[Unit[Any]], done: Collection[int]) -> dict[int, SendMessage]:
-    """Messages by position, except those after other units of their user."""
+    """Messages by index, except those after other units of their user."""
     met: set[str] = set()
     sends: dict[int, SendMessage] = {}
-    for place, unit in enumerate(units):
-        if place in done:
+    for index, unit in enumerate(units):
+        if index in done:
             continue
         if isinstance(unit, SendMessage) and unit.context.user_id not in met:
-            sends[place] = unit
+            sends[index] = unit
         met |= named_by((unit,)).users
     return sends
 

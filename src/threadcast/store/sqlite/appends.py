@@ -9,9 +9,9 @@ from ...runs import ENDED, TERMINAL_STATUS, RunStatus, check_owner, status_after
 from ..stored_runs import RUNNING, STATUS_OF_CODE
 from ..units import AppendToRun, Committed, Outcome, Rejected
 from .batch import Batch
-from .keys import Place
+from .keys import RowKeys
 from .questions import going_on, store_question
-from .records import leased_place, mark_ended, read_run, set_status
+from .records import leased_keys, mark_ended, read_run, set_status
 
 # Types after which a running run is still running; all others take the long way.
 _PLAIN = frozenset(
@@ -25,12 +25,12 @@ def append_to_run(batch: Batch, unit: AppendToRun) -> Outcome:
     """Apply one `AppendToRun`."""
     lease = unit.lease
     address = lease.address
-    place = leased_place(batch, lease)
-    if place is None or place.run is None:
+    keys = leased_keys(batch, lease)
+    if keys is None or keys.run is None:
         return Rejected(ThreadcastError("not_found"))
-    word = batch.words.get(place.run)
+    word = batch.words.get(keys.run)
     if word is None:
-        word = batch.load_words((place.run,))[place.run]
+        word = batch.load_words((keys.run,))[keys.run]
     if word != lease.fence * 8 + RUNNING:
         check_owner(held=lease.fence, fence=word >> 3, status=STATUS_OF_CODE[word & 7])
     elif unit.state is None and unit.question is None:
@@ -38,24 +38,24 @@ def append_to_run(batch: Batch, unit: AppendToRun) -> Outcome:
             if draft.event_type not in _PLAIN:
                 break
         else:
-            events = batch.append_all(place, address, unit.drafts)
-            return Committed(_last(events, batch, place), events)
-    return _append_with_changes(batch, unit, place)
+            events = batch.append_all(keys, address, unit.drafts)
+            return Committed(_last(events, batch, keys), events)
+    return _append_with_changes(batch, unit, keys)
 
 
-def _last(events: list[JournalEvent], batch: Batch, place: Place) -> int:
-    return events[-1].seq if events else batch.head(place.user)
+def _last(events: list[JournalEvent], batch: Batch, keys: RowKeys) -> int:
+    return events[-1].seq if events else batch.head(keys.user)
 
 
-def _append_with_changes(batch: Batch, unit: AppendToRun, place: Place) -> Outcome:
+def _append_with_changes(batch: Batch, unit: AppendToRun, keys: RowKeys) -> Outcome:
     """Append what changes the run's status, its questions or its checkpoint."""
-    if place.run is None:
+    if keys.run is None:
         raise AssertionError("a lease without a run")
-    record = read_run(batch, place.run)
+    record = read_run(batch, keys.run)
     status = record.status
     for draft in unit.drafts:
         status = status_after(status, draft.event_type)
-    events = batch.append_all(place, unit.lease.address, unit.drafts)
+    events = batch.append_all(keys, unit.lease.address, unit.drafts)
     if unit.state is not None:
         batch.run("REPLACE INTO checkpoints (run, state) VALUES (?, ?)", record.run, unit.state)
     if unit.question is not None:
@@ -67,4 +67,4 @@ def _append_with_changes(batch: Batch, unit: AppendToRun, place: Place) -> Outco
         hints = mark_ended(batch, record, status, events[-1].seq)
     elif status is not record.status:
         set_status(batch, record, status)
-    return Committed(_last(events, batch, place), events, hints)
+    return Committed(_last(events, batch, keys), events, hints)

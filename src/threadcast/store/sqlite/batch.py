@@ -26,7 +26,7 @@ from ...events import (
 )
 from ...ids import UnifiedIdGenerator
 from ..units import AppendToRun, Unit
-from .keys import KnownKeys, Place
+from .keys import KnownKeys, RowKeys
 
 Row = tuple[Any, ...]
 
@@ -97,10 +97,10 @@ class Batch:
         for unit in units:
             if type(unit) is AppendToRun:
                 address = unit.lease.address
-                place = self.known.runs.get((address.user_id, address.run_id or ""))
-                if place is not None and place.run is not None:
-                    runs.append(place.run)
-                    users.append(place.user)
+                keys = self.known.runs.get((address.user_id, address.run_id or ""))
+                if keys is not None and keys.run is not None:
+                    runs.append(keys.run)
+                    users.append(keys.user)
         if runs:
             self.words = self._pairs(_WORDS, runs)
             self.heads = self._pairs(_HEADS, users)
@@ -163,15 +163,15 @@ class Batch:
             self.heads[user] = head
         return head
 
-    def append(self, place: Place, address: Address, draft: EventDraft) -> JournalEvent:
+    def append(self, keys: RowKeys, address: Address, draft: EventDraft) -> JournalEvent:
         """Give one event its seq; it is stored with the next `flush`."""
-        return self.append_all(place, address, (draft,))[0]
+        return self.append_all(keys, address, (draft,))[0]
 
     def append_all(
-        self, place: Place, address: Address, drafts: Sequence[EventDraft]
+        self, keys: RowKeys, address: Address, drafts: Sequence[EventDraft]
     ) -> list[JournalEvent]:
         """Give events their seqs, in order; they are stored with the next `flush`."""
-        user, thread, run = place
+        user, thread, run = keys
         seq, stamp, add = self.head(user), self.stamp, self._rows.append
         events = []
         for draft in drafts:

@@ -105,7 +105,7 @@ def _claim(batch: Batch, unit: ClaimRuns, run: int) -> ClaimedRun:
     if record.attempt > 1:  # a question of the attempt before may still be open
         set_status(batch, record, going_on(batch, record.run))
     address = address_of(batch, record)
-    batch.known.runs.put((address.user_id, record.run_id), record.place)
+    batch.known.runs.put((address.user_id, record.run_id), record.row_keys)
     state = batch.one("SELECT state FROM checkpoints WHERE run = ?", run)
     return ClaimedRun(
         lease=Lease(address, record.fence, unit.owner),

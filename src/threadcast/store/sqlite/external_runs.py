@@ -87,7 +87,7 @@ class ExternalRuns:
             self._check_start(user, record, thread, event.data.attempt)
         if known is None:
             known = self._begin(user, named, thread, event)
-        appended = self._batch.append(known[0].place, known[1], event.draft)
+        appended = self._batch.append(known[0].row_keys, known[1], event.draft)
         return appended, self._move_on(known[0], status, event, appended.seq)
 
     def forget(self) -> None:

@@ -12,8 +12,8 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 
-class Place(NamedTuple):
-    """Where an event belongs, by rows."""
+class RowKeys(NamedTuple):
+    """The keys of the rows that an event belongs to."""
 
     user: int
     thread: int | None
@@ -59,7 +59,7 @@ class KnownKeys:
 
     def __init__(self, users_max: int, runs_max: int) -> None:
         self.users: RecentKeys[str, int] = RecentKeys(users_max)
-        self.runs: RecentKeys[tuple[str, str], Place] = RecentKeys(runs_max)
+        self.runs: RecentKeys[tuple[str, str], RowKeys] = RecentKeys(runs_max)
 
     def clear(self) -> None:
         """Forget everything."""

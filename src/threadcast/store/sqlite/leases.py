@@ -23,7 +23,7 @@ from ..units import (
     TakeOverRuns,
 )
 from .batch import Batch
-from .records import RunRecord, cancel, end, leased_place, read_run, requeue
+from .records import RunRecord, cancel, end, leased_keys, read_run, requeue
 
 _LOST = ERRORS["node_lost"]
 _EXTEND = """
@@ -41,8 +41,8 @@ SELECT run FROM runs WHERE owner IS NOT NULL AND lease_until <= ?1 ORDER BY leas
 
 def renew_leases(batch: Batch, unit: RenewLeases) -> Outcome:
     """Apply one `RenewLeases`: few statements, however many leases."""
-    places = [leased_place(batch, lease) for lease in unit.leases]
-    rows = [None if place is None else place.run for place in places]
+    leased = [leased_keys(batch, lease) for lease in unit.leases]
+    rows = [None if keys is None else keys.run for keys in leased]
     words = batch.load_words(run for run in rows if run is not None and run not in batch.words)
     lost: set[str] = set()
     kept = array("q")
@@ -62,10 +62,10 @@ def renew_leases(batch: Batch, unit: RenewLeases) -> Outcome:
 
 def hand_over_run(batch: Batch, unit: HandOverRun) -> Outcome:
     """Apply one `HandOverRun`."""
-    place = leased_place(batch, unit.lease)
-    if place is None or place.run is None:
+    keys = leased_keys(batch, unit.lease)
+    if keys is None or keys.run is None:
         return Rejected(ThreadcastError("not_found"))
-    record = read_run(batch, place.run)
+    record = read_run(batch, keys.run)
     check_owner(held=unit.lease.fence, fence=record.fence, status=record.status)
     may_begin = record.on_crash == "retry" or not unit.begun
     if record.cancel_reason is None and may_begin:

@@ -23,7 +23,7 @@ from ..stored_runs import (
 )
 from ..units import Lease
 from .batch import Batch, Row
-from .keys import Place
+from .keys import RowKeys
 
 _RUN_COLUMNS = (
     "run, user, thread, run_id, status, fence, attempt, agent, on_crash, on_disconnect,"
@@ -51,9 +51,9 @@ class RunRecord(StoredRun):
     handed_over: int
 
     @property
-    def place(self) -> Place:
-        """Where the run's events belong."""
-        return Place(self.user, self.thread, self.run)
+    def row_keys(self) -> RowKeys:
+        """The keys of the rows that the run's events belong to."""
+        return RowKeys(self.user, self.thread, self.run)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,20 +99,20 @@ def find_run_by_any_id(batch: Batch, user: int, named: str) -> RunRecord | None:
     return None if row is None else _record(row)
 
 
-def leased_place(batch: Batch, lease: Lease) -> Place | None:
-    """The rows of a leased run, or None when its user has no such run. It may have ended."""
-    key = (lease.address.user_id, lease.run_id)
-    place = batch.known.runs.get(key)
-    if place is None:
+def leased_keys(batch: Batch, lease: Lease) -> RowKeys | None:
+    """The keys of a leased run, or None when its user has no such run. It may have ended."""
+    ids = (lease.address.user_id, lease.run_id)
+    keys = batch.known.runs.get(ids)
+    if keys is None:
         user = batch.user(lease.address.user_id)
         row = batch.one(
             "SELECT user, thread, run FROM runs WHERE user = ? AND run_id = ?", user, lease.run_id
         )
         if row is None:
             return None
-        place = Place(*row)
-        batch.known.runs.put(key, place)
-    return place
+        keys = RowKeys(*row)
+        batch.known.runs.put(ids, keys)
+    return keys
 
 
 def read_run(batch: Batch, run: int) -> RunRecord:
@@ -195,7 +195,7 @@ def end(batch: Batch, record: RunRecord, draft: EventDraft) -> tuple[JournalEven
     if record.status in OWNED:
         record.fence += 1
         batch.run("UPDATE runs SET fence = ? WHERE run = ?", record.fence, record.run)
-    event = batch.append(record.place, address_of(batch, record), draft)
+    event = batch.append(record.row_keys, address_of(batch, record), draft)
     hints += mark_ended(batch, record, TERMINAL_STATUS[draft.event_type], event.seq)
     return event, hints
 

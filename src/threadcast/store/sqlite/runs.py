@@ -30,7 +30,7 @@ def answer_input(batch: Batch, unit: AnswerInput) -> Outcome:
     draft = EventDraft.of(EventType.INPUT_RECEIVED, InputReceived(unit.input_id, unit.value))
     _check_open(batch, record, unit.input_id)
     store_answer(batch, record.run, unit.input_id, unit.value)
-    event = batch.append(record.place, address_of(batch, record), draft)
+    event = batch.append(record.row_keys, address_of(batch, record), draft)
     if record.status is RunStatus.WAITING:
         set_status(batch, record, going_on(batch, record.run))
     state = RunState(record.run_id, record.status, event.seq)

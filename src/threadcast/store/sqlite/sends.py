@@ -17,7 +17,7 @@ from ...runs import EXTERNAL_OWNER, Admission, admit
 from ..stored_runs import QUEUED
 from ..units import Committed, MessageAccepted, Outcome, Rejected, SendMessage
 from .batch import Batch
-from .keys import Place
+from .keys import RowKeys
 from .records import RunRecord, ask_to_end, cancel, live_runs
 from .search import owner_word
 from .threads import existing_thread, insert_thread, refuse_known_thread
@@ -37,10 +37,10 @@ def send_message(batch: Batch, unit: SendMessage) -> Outcome:
     thread = _thread(batch, unit, events)
     for run in live if admission.interrupt else ():
         hints += _interrupt(batch, run, events)
-    place, address, seq = _begin_run(batch, unit, thread, draft, events)
+    keys, address, seq = _begin_run(batch, unit, thread, draft, events)
     if ahead:
         queued = EventDraft.of(EventType.RUN_QUEUED, RunQueued(unit.agent, ahead))
-        events.append(batch.append(place, address, queued))
+        events.append(batch.append(keys, address, queued))
     context = unit.context
     accepted = MessageAccepted(
         context.thread_id,
@@ -140,7 +140,7 @@ def _interrupt(batch: Batch, run: RunRecord, events: list[JournalEvent]) -> list
 
 def _begin_run(
     batch: Batch, unit: SendMessage, thread: int, draft: EventDraft, events: list[JournalEvent]
-) -> tuple[Place, Address, int]:
+) -> tuple[RowKeys, Address, int]:
     """Insert the run, its key and its search index, and append the message's event."""
     context = unit.context
     user = batch.existing_user(context.user_id)
@@ -157,7 +157,7 @@ def _begin_run(
         *(user, unit.client_message_id, unit.digest, run),
     )
     index_message(batch, run, user, unit.content)
-    place = Place(user, thread, run)
+    keys = RowKeys(user, thread, run)
     address = Address(context.user_id, context.thread_id, context.run_id)
-    events.append(batch.append(place, address, draft))
-    return place, address, seq
+    events.append(batch.append(keys, address, draft))
+    return keys, address, seq

@@ -31,7 +31,7 @@ from ..units import (
     UpdateThread,
 )
 from .batch import Batch
-from .keys import Place
+from .keys import RowKeys
 from .records import ThreadRecord, cancel, find_thread, live_runs
 
 
@@ -62,7 +62,8 @@ def insert_thread(
         *(user, thread_id, data.title, metadata, seq, seq, batch.at_us, batch.at_us),
     )
     thread = batch.connection.last_insert_rowid()
-    return thread, batch.append(Place(user, thread, None), Address(user_id, thread_id, None), draft)
+    keys = RowKeys(user, thread, None)
+    return thread, batch.append(keys, Address(user_id, thread_id, None), draft)
 
 
 def refuse_known_thread(batch: Batch, user_id: str, thread_id: str) -> None:
@@ -128,7 +129,7 @@ def change_thread(
         *(title, kept, user, record.thread),
     )
     mark_touched(batch, record.thread)
-    return batch.append(Place(user, record.thread, None), address, draft)
+    return batch.append(RowKeys(user, record.thread, None), address, draft)
 
 
 def mark_touched(batch: Batch, thread: int) -> None:
@@ -149,7 +150,7 @@ def delete_thread(batch: Batch, unit: DeleteThread) -> Outcome:
         hints += more
     draft = EventDraft.of(EventType.THREAD_DELETED, ThreadDeleted())
     address = Address(context.user_id, context.thread_id, None)
-    event = batch.append(Place(user, record.thread, None), address, draft)
+    event = batch.append(RowKeys(user, record.thread, None), address, draft)
     batch.run(
         "UPDATE threads SET state = ? WHERE user = ? AND thread = ?",
         *(THREAD_DELETED, user, record.thread),
