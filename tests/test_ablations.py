@@ -206,8 +206,8 @@ ABLATIONS = {
         (
             Patch(
                 "runner/claim_laps.py",
-                "        self.place = at if place is None else place\n",
-                "        self.place = at\n",
+                "        self.after = at if reached is None else reached\n",
+                "        self.after = at\n",
             ),
         ),
         (
@@ -229,8 +229,8 @@ ABLATIONS = {
         (
             Patch(
                 "runner/claims.py",
-                "self._agents, limit, place, named)",
-                "self._agents, limit, place)",
+                "self._agents, limit, after, named)",
+                "self._agents, limit, after)",
             ),
         ),
         ("test_run_claims.py::test_whom_a_hint_names_is_served_before_any_lap",),

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from threadcast.runner.claim_laps import ClaimLaps
 
-PLACES = st.integers(1, 40)
+NUMBERS = st.integers(1, 40)
 SELDOM_S = 0.5  # a longer pause is a rest after a lap
 
 
@@ -25,16 +25,16 @@ class Node:
 
     def look(self, *, is_full: bool = False) -> float:
         """Claim; the pause that follows."""
-        behind = sorted(user for user in self.users if user > self.laps.place)
+        behind = sorted(user for user in self.users if user > self.laps.after)
         before = sorted(self.users - set(behind))
         seen = [*behind, *before][: self.most]
         self.looked_at.update(seen)
-        place = seen[-1] if len(seen) == self.most else None
+        reached = seen[-1] if len(seen) == self.most else None
         began = self.now
         self.now += self.claim_s
         self.busy_s += self.claim_s
-        self.laps.looked(place, began=began, ended=self.now, is_full=is_full)
-        return self.laps.rest_s(self.now)
+        self.laps.looked(reached, began=began, ended=self.now, is_full=is_full)
+        return self.laps.wait_s(self.now)
 
     def lap(self) -> int:
         """Look until a rest; how many claims that took."""
@@ -46,7 +46,7 @@ class Node:
         raise AssertionError("a lap does not end")
 
 
-@given(st.sets(PLACES, min_size=1), st.integers(1, 10), st.integers(1, 3))
+@given(st.sets(NUMBERS, min_size=1), st.integers(1, 10), st.integers(1, 3))
 def test_a_lap_looks_at_everybody_and_ends(users: set[int], most: int, laps: int) -> None:
     node = Node(users, most=most)
     for _ in range(laps):
@@ -55,7 +55,7 @@ def test_a_lap_looks_at_everybody_and_ends(users: set[int], most: int, laps: int
         assert node.looked_at == users
 
 
-@given(st.sets(PLACES, min_size=10), st.lists(st.tuples(PLACES, st.booleans()), max_size=30))
+@given(st.sets(NUMBERS, min_size=10), st.lists(st.tuples(NUMBERS, st.booleans()), max_size=30))
 def test_who_stays_is_looked_at_whoever_comes_and_goes(
     users: set[int], changes: list[tuple[int, bool]]
 ) -> None:

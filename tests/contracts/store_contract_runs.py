@@ -478,14 +478,14 @@ class TurnContract:
     async def test_who_goes_on_from_claim_to_claim_looks_at_everybody(self, store: Store) -> None:
         scene = Scene(store)
         await self._blocked(scene, 5 * CLAIM_USERS_MAX)
-        for key, place in (("first", 0), ("second", 17)):
+        for key, after in (("first", 0), ("second", 17)):
             await scene.send(context_of("ann"), key=key)
             found: list[str] = []
             for _ in range(5 + 1):
-                claim = await scene.result(ClaimRuns("node-1", LEASE_S, ["demo"], 1, place))
+                claim = await scene.result(ClaimRuns("node-1", LEASE_S, ["demo"], 1, after))
                 found += [run.lease.address.user_id for run in claim.runs]
-                assert claim.place is not None
-                place = claim.place
+                assert claim.reached is not None
+                after = claim.reached
             assert found == ["ann"]
 
     async def test_nobody_is_passed_over_while_others_come_and_go(self, store: Store) -> None:
@@ -494,15 +494,15 @@ class TurnContract:
         for late in users[::20]:
             await scene.send(context_of(late), key="late")
         served: list[str] = []
-        place = 0
+        after = 0
         for turn in range(5):
             await self._blocked(scene, 9, f"newcomer-{turn}")
-            gone = await scene.result(ClaimRuns("other", LEASE_S, ["not here"], 9, place))
+            gone = await scene.result(ClaimRuns("other", LEASE_S, ["not here"], 9, after))
             assert len(gone.runs) == 9  # of those who are next in the circle
-            claim = await scene.result(ClaimRuns("node-1", LEASE_S, ["demo"], 99, place))
+            claim = await scene.result(ClaimRuns("node-1", LEASE_S, ["demo"], 99, after))
             served += [run.lease.address.user_id for run in claim.runs]
-            assert claim.place is not None
-            place = claim.place
+            assert claim.reached is not None
+            after = claim.reached
         assert sorted(served) == sorted(users[::20])
 
     async def test_those_whom_a_claim_names_are_found_wherever_they_stand(
@@ -516,7 +516,7 @@ class TurnContract:
             unit = ClaimRuns("node-1", LEASE_S, ["demo"], 9, users=(named, "nobody", "user-1"))
             claim = await scene.result(unit)
             assert [run.lease.address.user_id for run in claim.runs] == [named]
-            assert (claim.place or 0) <= (looked.place or 0)  # it looked no farther for that
+            assert (claim.reached or 0) <= (looked.reached or 0)  # it looked no farther for that
 
     async def test_a_claim_may_look_at_nobody_but_those_named(self, store: Store) -> None:
         scene = Scene(store)
@@ -524,7 +524,7 @@ class TurnContract:
         (bobs,) = await self._queue(scene, "bob", 1)
         unit = ClaimRuns("node-1", LEASE_S, ["demo"], 9, None, users=("bob", "nobody"))
         claim = await scene.result(unit)
-        assert ([run.lease.run_id for run in claim.runs], claim.place) == ([bobs], None)
+        assert ([run.lease.run_id for run in claim.runs], claim.reached) == ([bobs], None)
         nobody = ClaimRuns("node-1", LEASE_S, ["demo"], 9, None)
         assert await scene.result(nobody) == Claim([])
         assert len((await scene.result(ClaimRuns("node-1", LEASE_S, ["demo"], 9))).runs) == 1
@@ -556,8 +556,8 @@ class TurnContract:
         for _ in range(3):
             claim = await scene.result(ClaimRuns("n", LEASE_S, ["demo"], 1, laps[-1]))
             assert claim.runs == []
-            assert claim.place is not None
-            laps.append(claim.place)
+            assert claim.reached is not None
+            laps.append(claim.reached)
         assert laps[0] < laps[1] < laps[2] > laps[3] < laps[1]  # the third came round
 
     async def test_more_users_than_a_claim_looks_at_all_get_their_turn(self, store: Store) -> None:
@@ -566,9 +566,9 @@ class TurnContract:
         turns = range(4)
         await scene.outcomes(*(message(context_of(u), key=f"k{t}") for u in users for t in turns))
         served: list[str] = []
-        place = 0
+        after = 0
         for _ in range(2 * len(users)):
-            claim = await scene.result(ClaimRuns("node-1", LEASE_S, ["demo"], 1, place))
+            claim = await scene.result(ClaimRuns("node-1", LEASE_S, ["demo"], 1, after))
             served += [run.lease.address.user_id for run in claim.runs]
-            place = claim.place or 0
+            after = claim.reached or 0
         assert set(served) == set(users)

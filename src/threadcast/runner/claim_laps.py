@@ -24,48 +24,48 @@ class ClaimLaps:
         spread: gives a factor for each rest, so that nodes do not look in step.
 
     Attributes:
-        place: the place in the circle behind which the next claim looks.
+        after: the number in the circle behind which the next claim looks.
     """
 
     def __init__(self, spread: Callable[[], float]) -> None:
-        self.place = 0
+        self.after = 0
         self._spread = spread
-        self._began_at = 0
+        self._lap_after = 0
         self._looked_s = 0.0
-        self._rests_until = 0.0
+        self._next_at = 0.0
 
-    def rest_s(self, now: float) -> float:
-        """How long the lap rests from now on; claims for a hint look at nobody else meanwhile."""
-        return max(0.0, self._rests_until - now)
+    def wait_s(self, now: float) -> float:
+        """How long the lap waits from now on; claims for a hint look at nobody else meanwhile."""
+        return max(0.0, self._next_at - now)
 
-    def looked(self, place: int | None, *, began: float, ended: float, is_full: bool) -> None:
+    def looked(self, reached: int | None, *, began: float, ended: float, is_full: bool) -> None:
         """Note a claim of the lap. One amid a rest is part of the next lap, and does not end it.
 
         Args:
-            place: how far it looked; None if it looked at all who wait.
+            reached: how far it looked; None if it looked at all who wait.
             began: when it was made, in seconds.
             ended: when it was answered.
             is_full: whether it took all that it might, so that it may have left some.
         """
-        at = self.place
-        self.place = at if place is None else place
+        at = self.after
+        self.after = at if reached is None else reached
         self._looked_s += ended - began
         if is_full:
-            self._begin(rests_until=ended)
-        elif place is None or _passes(self._began_at, at, place):
+            self._begin(next_at=ended)
+        elif reached is None or _passes(self._lap_after, at, reached):
             rest_s = max(_REST_S, _REST_FACTOR * self._looked_s) * self._spread()
-            self._begin(rests_until=ended + rest_s)
+            self._begin(next_at=ended + rest_s)
         else:
             pause_s = max(_PAUSE_S, ended - began)
-            self._rests_until = max(self._rests_until, ended + pause_s)
+            self._next_at = max(self._next_at, ended + pause_s)
 
-    def _begin(self, *, rests_until: float) -> None:
-        self._began_at, self._looked_s = self.place, 0.0
-        self._rests_until = rests_until
+    def _begin(self, *, next_at: float) -> None:
+        self._lap_after, self._looked_s = self.after, 0.0
+        self._next_at = next_at
 
 
-def _passes(place: int, begin: int, end: int) -> bool:
-    """Whether the way round the circle from `begin` to `end` passes a place, or ends there."""
+def _passes(number: int, begin: int, end: int) -> bool:
+    """Whether the way round the circle from `begin` to `end` passes `number`, or ends there."""
     if begin < end:
-        return begin < place <= end
-    return place > begin or place <= end
+        return begin < number <= end
+    return number > begin or number <= end

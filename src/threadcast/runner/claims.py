@@ -123,22 +123,22 @@ class RunClaims:
                 return _LOOK_EVERY_S
             time = asyncio.get_running_loop().time
             began = time()
-            is_of_lap = not self._named or not self._laps.rest_s(began)
+            is_of_lap = not self._named or not self._laps.wait_s(began)
             self._more_waits = False
-            claim = await self._claim(limit, self._laps.place if is_of_lap else None)
+            claim = await self._claim(limit, self._laps.after if is_of_lap else None)
             is_full = len(claim.runs) == limit
             self._more_waits |= is_full  # a hint may have come meanwhile
             if is_of_lap:
-                self._laps.looked(claim.place, began=began, ended=time(), is_full=is_full)
+                self._laps.looked(claim.reached, began=began, ended=time(), is_full=is_full)
         if is_full:
             self._publish(RunsWaiting(1, tuple(self._named)))
         if self._free() <= 0:
             return _LOOK_EVERY_S
-        return 0.0 if is_full else self._laps.rest_s(time())
+        return 0.0 if is_full else self._laps.wait_s(time())
 
-    async def _claim(self, limit: int, place: int | None) -> Claim:
+    async def _claim(self, limit: int, after: int | None) -> Claim:
         named, self._named = tuple(self._named), {}
-        unit = ClaimRuns(self._owner, self._lease_s, self._agents, limit, place, named)
+        unit = ClaimRuns(self._owner, self._lease_s, self._agents, limit, after, named)
         try:
             claim = await self._journal.append(unit)
         except ThreadcastError:

@@ -270,12 +270,12 @@ class Claim:
 
     Attributes:
         runs: the claimed runs, lower turns first; maybe none.
-        place: of the last user in the circle that was looked at; None if all who wait were, or none
-            but those named was asked for.
+        reached: the number of the last user in the circle that was looked at; None if all who wait
+            were, or none but those named was asked for.
     """
 
     runs: Sequence[ClaimedRun]
-    place: int | None = None
+    reached: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,15 +288,15 @@ class ClaimRuns(Unit[Claim]):
     is beyond its `user_executing_max` stays queued, whichever nodes execute the others.
 
     A claim looks at no more than `runs.CLAIM_USERS_MAX` users with runs that wait, and at
-    `runs.CLAIM_THREADS_MAX` threads of each. Users stand in a circle, each at a place that only the
-    store can tell; whoever goes on from the place of each claim looks at all of them in a lap.
+    `runs.CLAIM_THREADS_MAX` threads of each. Users stand in a circle, each at a number that only
+    the store can tell; whoever goes on behind what each claim reached looks at them all in a lap.
 
     Attributes:
         owner: this node's id.
         lease_s: how long the lease is valid, by the store's clock.
         agents: names of the agents that this node has.
         limit: the most runs to claim, >= 1.
-        after: the place behind which to begin: 0, or one that a claim said; None to look at nobody
+        after: the number behind which to begin: 0, or what a claim reached; None to look at nobody
             but `users`.
         users: looked at besides, wherever they stand: new runs of theirs wait.
     """

@@ -19,7 +19,7 @@ from .keys import user_key
 
 
 async def claim_runs(batch: Batch, unit: ClaimRuns) -> Outcome:
-    """Apply one `ClaimRuns`. The key of a user, as a number, is the user's place."""
+    """Apply one `ClaimRuns`. A user's key, as a number, is where the user stands in the circle."""
     agents, named = list(unit.agents), [user_key(user_id) for user_id in unit.users]
     after = None if unit.after is None else f"{unit.after:032x}"
     row = await batch.one(TURNS, agents, unit.limit, after, named)

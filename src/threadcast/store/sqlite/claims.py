@@ -93,8 +93,8 @@ def claim_runs(batch: Batch, unit: ClaimRuns) -> Outcome:
     names = encode_json(list(unit.agents)).decode()
     named = [user for user_id in unit.users if (user := batch.user(user_id)) is not None]
     rows = batch.all(_NEXT_RUNS, unit.after, names, unit.limit, encode_json(named).decode())
-    place = rows.pop(0)[2] if rows and rows[0][1] is None else None
-    return Committed(Claim([_claim(batch, unit, run) for _, run, _ in rows], place))
+    reached = rows.pop(0)[2] if rows and rows[0][1] is None else None
+    return Committed(Claim([_claim(batch, unit, run) for _, run, _ in rows], reached))
 
 
 def _claim(batch: Batch, unit: ClaimRuns, run: int) -> ClaimedRun:
