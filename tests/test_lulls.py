@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+import uvloop
 from starlette.types import Message, Scope
 
 from delivery_scene import delivering
@@ -72,6 +73,37 @@ async def test_steps_are_made_in_the_end_where_there_is_no_lull() -> None:
     for number in range(3):
         lulls.call(partial(made.append, number))
     await until(lambda: made == [0, 1, 2])
+
+
+def test_a_clock_of_whole_milliseconds_makes_nobody_look_again_and_again() -> None:
+    """uvloop's: the time of a timer is rounded, so that it may seem to have come too early."""
+
+    class Looked(Lulls):
+        times = 0
+
+        def _make_one(self) -> None:
+            self.times += 1
+            super()._make_one()
+
+    class OldLoop(uvloop.Loop):
+        """On a machine that started an hour ago, when sums of such times are not exact."""
+
+        started = 0.0
+
+        def time(self) -> float:
+            now = super().time()
+            self.started = self.started or now - 3_600.0
+            return round(now - self.started, 3)
+
+    async def wait_often() -> None:
+        lulls = Looked()
+        lulls.end()
+        for count in range(1, 41):
+            await lulls.wait()
+            assert lulls.times == count
+
+    with asyncio.Runner(loop_factory=OldLoop) as runner:
+        runner.run(wait_often())
 
 
 async def test_a_crowd_does_not_wait() -> None:

@@ -15,6 +15,7 @@ from collections.abc import Callable
 
 WAITING_MAX = 8
 _WAIT_MAX_S = 0.005
+_HALF_TICK_S = 0.0005  # uvloop counts whole milliseconds, and rounds the times of its timers
 
 Step = Callable[[], None]
 
@@ -84,7 +85,8 @@ class Lulls:
             self._next = loop.call_at(self._waiting[0][1], self._make_one)
 
     def _is_due(self) -> bool:
-        return self._is_lull or self._waiting[0][1] <= asyncio.get_running_loop().time()
+        left_s = self._waiting[0][1] - asyncio.get_running_loop().time()
+        return self._is_lull or left_s < _HALF_TICK_S
 
     def _make_one(self) -> None:
         if not self._is_due():  # an append came meanwhile
