@@ -176,6 +176,16 @@ async def test_readers_are_admitted_at_the_moments_that_the_application_chooses(
     assert admitted == [0, 1, 2]
 
 
+async def test_the_budget_does_not_apply_once_the_last_reader_has_gone() -> None:
+    times, admitted = Times(), list[int]()
+    queue = queue_with_reader(times)
+    enqueue(queue, 3, admitted, is_reader=True)
+    await asyncio.sleep(0)
+    times.work(1.0)  # far more than the budget
+    queue.readers = 0
+    await until(lambda: admitted == [0, 1, 2])
+
+
 async def test_the_budget_does_not_apply_before_any_reader_is_connected() -> None:
     times, admitted = Times(), list[int]()
     enqueue(AdmissionQueue(times.budget()), 3, admitted, is_reader=True)

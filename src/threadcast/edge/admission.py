@@ -214,7 +214,11 @@ class AdmissionQueue:
     def _admit(self, loop: asyncio.AbstractEventLoop) -> None:
         """Admit the next one; more at once while nobody is connected who would wait meanwhile."""
         self._timer = None
-        if not self._is_limited and self._readers and self._budget.now() > self._unlimited_until:
+        now = self._budget.now()
+        if self._is_limited and not self._readers:  # those who would wait meanwhile have gone
+            self._is_limited = False
+            self._unlimited_until = now + _UNLIMITED_MAX_S
+        elif not self._is_limited and self._readers and now > self._unlimited_until:
             self._is_limited = True
             self._budget.reset()
         for _ in range(1 if self._is_limited else _AT_ONCE_MAX):
