@@ -6,6 +6,7 @@ import asyncio
 import json
 import zlib
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -283,6 +284,18 @@ async def test_f13_the_bound_on_messages_grows_with_the_credential(live: LiveSer
         await talk.accepted("p")
         await talk.send_text(padded(after + 1))
         assert (await talk.ending())[0] == 1009
+
+
+async def test_the_bound_has_grown_when_the_credential_is_accepted(
+    live: LiveServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long the steps take that the node still makes for the connection then."""
+    monkeypatch.setattr(live.node.lulls, "wait", partial(asyncio.sleep, 0.1))
+    large = ping() + " " * live.settings.message_before_authentication_max_bytes
+    async with await live.raw() as talk:
+        await talk.accepted(await talk.say("authenticate", token=token("u-wire")))
+        await talk.send_text(large)
+        await talk.accepted("p")
 
 
 async def test_a_fast_client_is_slowed_and_a_flood_ends(

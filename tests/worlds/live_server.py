@@ -203,6 +203,17 @@ class LiveServer(LocalServer):
             while await self.on_loop(count) != connections:
                 pass
 
+    async def emptied(self) -> None:
+        """Wait until the server has neither connections, of any kind, nor their tasks."""
+
+        async def anything() -> bool:
+            state = self._server.server_state
+            return bool(state.connections or state.tasks)
+
+        async with asyncio.timeout(WAIT_S):
+            while await self.on_loop(anything):
+                pass
+
     async def waiting_bytes(self) -> int:
         """The most bytes buffered in user space for any one client."""
 

@@ -151,12 +151,12 @@ class Visit:
         ):
             identity = await self._authenticated(receive, outbound)
         self._user_id = identity.user_id
-        await self._services.lulls.wait()  # joining the others is one, too
-        if self._services.draining():  # the others were told to go, or will be
-            raise ThreadcastError("shutting_down")
         writer = _frame_writer(scope)
         if writer is not None:
             writer.message_max_bytes = self._services.settings.message_max_bytes
+        await self._services.lulls.wait()  # joining the others is a step, too
+        if self._services.draining():  # the others were told to go, or will be
+            raise ThreadcastError("shutting_down")
         connection = Connection(
             self._services,
             identity,
@@ -206,7 +206,10 @@ class Visit:
         if not isinstance(command, commands.Authenticate):
             refusal = ThreadcastError("not_authenticated", _EXPECTED_FIRST)
             self._reject(outbound, command.id, refusal)
-            raise refusal
+            try:
+                raise refusal
+            finally:
+                del refusal  # its traceback holds this frame: garbage that is seldom collected
         try:
             identity = await self._verified(command.token)
         except ThreadcastError as error:

@@ -90,6 +90,8 @@ class EdgeHttpProtocol(HttpToolsProtocol):
         self._pieces.take_all()
         self._unset_keepalive_if_required()
         super().connection_lost(exc)
+        # It holds this protocol: that would be garbage, which is seldom collected.
+        self.cycle = None  # type: ignore[assignment]
         self.flow.end()
 
     def eof_received(self) -> None:
@@ -305,6 +307,7 @@ class EdgeHttpProtocol(HttpToolsProtocol):
         if self._upgrade is None:
             self._ending.begun = True
             return
+        self._end_reading()  # the new protocol counts its own
         self.connections.discard(self)
         self.parser = None  # type: ignore[assignment]  # as uvicorn does: breaks a cycle
         protocol = EdgeWebSocketProtocol(self._edge, self.server_state, self.loop)

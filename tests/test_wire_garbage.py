@@ -1,0 +1,109 @@
+"""A connection that ended leaves nothing for the collector of cycles, which seldom runs in full."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from collections import Counter
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from http_world import bearer
+from live_server import LiveServer
+
+TIMES = 5
+
+Visit = Callable[[LiveServer], Awaitable[None]]
+
+
+async def request(live: LiveServer, path: str, **headers: str) -> None:
+    """An HTTP request, whose answer is read as far as its head."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", live.port)
+    lines = [f"GET {path} HTTP/1.1", "Host: 127.0.0.1", *(f"{k}: {v}" for k, v in headers.items())]
+    writer.write("\r\n".join([*lines, "", ""]).encode())
+    await reader.readuntil(b"\r\n\r\n")
+    writer.close()
+
+
+async def anybody_may_read(live: LiveServer) -> None:
+    await request(live, "/healthz")
+
+
+async def threads(live: LiveServer) -> None:
+    await request(live, "/v1/threads", **bearer("u-1"))
+
+
+async def no_credential(live: LiveServer) -> None:
+    await request(live, "/v1/threads")
+
+
+async def a_stream(live: LiveServer) -> None:
+    await request(live, "/v1/events", **bearer("u-1"))
+
+
+async def a_websocket(live: LiveServer) -> None:
+    async with live.talk("u-1"):
+        pass
+
+
+async def a_false_token(live: LiveServer) -> None:
+    async with await live.raw("u-1", token="a.b.c") as talk:
+        await talk.ending()
+
+
+async def a_first_command_that_is_another(live: LiveServer) -> None:
+    async with await live.raw(None) as talk:
+        await talk.say("ping")
+        await talk.ending()
+
+
+async def another_origin(live: LiveServer) -> None:
+    _, client = await live.upgrade(("Origin", "http://evil.example"), *bearer("u-1").items())
+    await client.leave()
+
+
+async def an_upgrade_of_another_path(live: LiveServer) -> None:
+    _, client = await live.upgrade(path="/v1/events")
+    await client.leave()
+
+
+def left_behind() -> Counter[str]:
+    """Our objects in cycles that nobody holds, by type."""
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    gc.collect()
+    gc.set_debug(0)
+    types = [type(one) for one in gc.garbage]
+    gc.garbage.clear()
+    gc.collect()
+    ours = [kind for kind in types if kind.__module__.startswith("threadcast.")]
+    return Counter(kind.__qualname__ for kind in ours)
+
+
+@pytest.mark.parametrize(
+    "visit",
+    [
+        anybody_may_read,
+        threads,
+        no_credential,
+        a_stream,
+        a_websocket,
+        a_false_token,
+        a_first_command_that_is_another,
+        another_origin,
+        an_upgrade_of_another_path,
+    ],
+)
+async def test_what_ended_is_freed_at_once(live: LiveServer, visit: Visit) -> None:
+    await visit(live)  # what is made once
+    await live.emptied()
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(TIMES):
+            await visit(live)
+        await live.emptied()
+        assert left_behind() == Counter()
+    finally:
+        gc.enable()
+    assert await live.readers() == 0
