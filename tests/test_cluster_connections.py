@@ -442,9 +442,9 @@ async def test_operators_see_the_nodes(nodes: Nodes) -> None:
 
 
 async def test_b5_a_second_node_of_the_same_id_is_refused(nodes: Nodes) -> None:
-    nodes.start(node_id="node-a", node_lease_s=0.5, head_poll_s=0.05)
+    nodes.start(node_id="node-a", head_poll_s=0.05)
     with pytest.raises(StoreInUse, match='another node is called "node-a" and is alive'):
-        await asyncio.to_thread(nodes.start, node_id="node-a", node_lease_s=0.5)
+        await asyncio.to_thread(nodes.start, node_id="node-a")
     assert [row.lease_left_s > 0 for row in await nodes.known()] == [True]
 
 
