@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from http_world import World
+from patience import WAIT_S
+from runner_world import running
 from store_contract_migration import dumped, imported
 from store_scene import NOW, Scene, context_of
 from threadcast.bus import LocalBus
@@ -91,3 +94,17 @@ async def test_what_could_not_be_stored_is_stored_later(
     await uses.flush()
     facts = await store.alias_facts(now=NOW + 20)
     assert (facts.used, facts.uses, facts.last_used_at) == (2, 3, NOW + 10)
+
+
+async def test_a_node_stores_the_uses_by_itself(world: World) -> None:
+    assert "alias uses" in {task.get_name() for task in asyncio.all_tasks()}
+
+
+async def test_what_was_gathered_is_stored_while_it_runs(
+    store: SqliteStore, uses: AliasUses
+) -> None:
+    uses.used(ANN, "1", "http")
+    async with running(uses.run()):
+        async with asyncio.timeout(WAIT_S):
+            while not (await store.alias_facts(now=NOW)).used:
+                pass

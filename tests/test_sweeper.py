@@ -6,9 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from eventually import until
+from http_world import running
 from runner_world import FaultyStore, World, world
 from store_scene import completed, delta
 from threadcast.agent import Run, agent
+from threadcast.clock import SystemClock
 from threadcast.context import UserExecutionContext
 from threadcast.store.units import AppendToRun, Outcome, Sweep, Unit
 from threadcast.testing.clock import ManualClock
@@ -88,3 +91,9 @@ async def test_cleaning_goes_on_until_nothing_is_left(tmp_path: Path) -> None:
     assert store.sweeps[:3] == ["compact", "purge", "forget"]  # in turns
     assert store.sweeps.count("compact") == 14
     assert store.sweeps.count("purge") == 1
+
+
+async def test_a_node_sweeps_from_its_start(tmp_path: Path) -> None:
+    store = CountingStore(tmp_path / "journal.db", clock=SystemClock(), faults=())
+    async with running(tmp_path, store=store, retention_s=86_400.0):
+        await until(lambda: {*store.sweeps} >= {"compact", "trim", "purge", "forget"})

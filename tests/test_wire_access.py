@@ -19,7 +19,7 @@ from threadcast.store.units import Sweep
 pytestmark = pytest.mark.usefixtures("unharmed")
 
 _PAIRS = 1_000
-_IDS = 101  # an odd number: each comes first as often as second
+_IDS = _PAIRS  # each is new to the server in the first round
 _ROUNDS_MAX = 5
 _CLOSE_ENOUGH = 0.05
 

@@ -110,6 +110,7 @@ class Visit:
             if not self._aborted:
                 raise
         except ThreadcastError as error:
+            error.__traceback__ = None  # its frames may hold it: a cycle, which is seldom collected
             self._end(outbound, close, error)
         except Exception:  # the connection edge: log, count, close
             log.exception("a connection failed")
@@ -168,16 +169,18 @@ class Visit:
         )
         limit = self._services.intake.connection_limit(identity)
         with self._services.arrivals.begin() as arrival:
-            self._manager.add(connection, limit=limit)
             handler = CommandHandler(connection)
             try:
-                await connection.open()
-                arrival.over()
-                self._counted = True
-                self._services.metrics.connects.labels("accepted").inc()
-                await _listen(handler, receive)
+                self._manager.add(connection, limit=limit)
+                try:
+                    await connection.open()
+                    arrival.over()
+                    self._counted = True
+                    self._services.metrics.connects.labels("accepted").inc()
+                    await _listen(handler, receive)
+                finally:
+                    self._manager.remove(connection)
             finally:
-                self._manager.remove(connection)
                 connection.release()
                 handler.release()
 
@@ -206,10 +209,7 @@ class Visit:
         if not isinstance(command, commands.Authenticate):
             refusal = ThreadcastError("not_authenticated", _EXPECTED_FIRST)
             self._reject(outbound, command.id, refusal)
-            try:
-                raise refusal
-            finally:
-                del refusal  # its traceback holds this frame: garbage that is seldom collected
+            raise refusal
         try:
             identity = await self._verified(command.token)
         except ThreadcastError as error:

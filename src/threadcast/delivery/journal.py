@@ -103,7 +103,7 @@ class Journal:
         self.submit(unit, done)
         outcome = await future
         if isinstance(outcome, Rejected):
-            raise outcome.error
+            raise outcome.error.with_traceback(None)  # all units of a failed commit share one
         return cast("T", outcome.result)
 
     async def run(self) -> None:

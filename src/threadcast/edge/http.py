@@ -309,7 +309,7 @@ class EdgeHttpProtocol(HttpToolsProtocol):
             return
         self._end_reading()  # the new protocol counts its own
         self.connections.discard(self)
-        self.parser = None  # type: ignore[assignment]  # as uvicorn does: breaks a cycle
+        self.parser = self.cycle = None  # type: ignore[assignment]  # as uvicorn does: breaks cycles
         protocol = EdgeWebSocketProtocol(self._edge, self.server_state, self.loop)
         state = self.app_state.copy()
         protocol.begin(self.transport, self._upgrade, early=early, state=state)

@@ -174,15 +174,17 @@ class EventStream:
         node = self._call.node
         limit = node.intake.connection_limit(self._call.identity)
         with node.arrivals.begin() as arrival:
-            node.manager.add(connection, limit=limit)
             try:
-                await connection.open()
-                arrival.over()
-                node.metrics.connects.labels("accepted").inc()
-                await self._attach(connection)
-                return await self._until_over(outbound, receive)
+                node.manager.add(connection, limit=limit)
+                try:
+                    await connection.open()
+                    arrival.over()
+                    node.metrics.connects.labels("accepted").inc()
+                    await self._attach(connection)
+                    return await self._until_over(outbound, receive)
+                finally:
+                    node.manager.remove(connection)
             finally:
-                node.manager.remove(connection)
                 connection.release()
 
     async def _attach(self, connection: StreamConnection) -> None:

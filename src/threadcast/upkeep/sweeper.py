@@ -58,7 +58,7 @@ class Sweeper:
         asked_at, due = self._clock.monotonic(), [*self._due()]
         while due:
             for sweep in tuple(due):
-                if not await try_to(sweep.what, self._step(sweep)):
+                if not await try_to(f"{sweep.what} old data", self._step(sweep)):
                     due.remove(sweep)
             if due and self._clock.monotonic() >= asked_at + _EVERY_S:
                 asked_at, due = self._clock.monotonic(), [*self._due()]

@@ -140,7 +140,7 @@ class SSOTValidationMiddleware:
             try:
                 self.check.refuse(ThreadcastError("bad_id", serious[0].reason))
             except ThreadcastError as error:
-                refusal = error
+                refusal = error.with_traceback(None)
         self.statistics.count_violations(
             violations,
             now=self._clock.now(),

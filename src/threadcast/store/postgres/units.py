@@ -258,7 +258,7 @@ async def _apply(batch: Batch, unit: Unit[Any]) -> Outcome:
     try:
         return await _APPLY[type(unit)](batch, unit)
     except ThreadcastError as error:
-        return Rejected(error)
+        return Rejected(error.with_traceback(None))
 
 
 async def _apply_alone(connection: Connection, unit: Unit[Any], *, now: float) -> Outcome:

@@ -153,7 +153,7 @@ def _apply(batch: Batch, unit: Unit[Any]) -> Outcome:
     try:
         return _APPLY[type(unit)](batch, unit)
     except ThreadcastError as error:
-        return Rejected(error)
+        return Rejected(error.with_traceback(None))
 
 
 def _apply_alone(batch: Batch, unit: Unit[Any]) -> Outcome:
