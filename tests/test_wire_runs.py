@@ -309,7 +309,7 @@ async def test_r10_an_answer_comes_too_late(tmp_path: Path) -> None:
 async def test_f24_a_reader_that_never_reads_costs_little_and_loses_nothing(
     tmp_path: Path,
 ) -> None:
-    with LiveServer(tmp_path, agents=OWN, stall_max_s=0.4, heartbeat_s=0.4) as small:
+    with LiveServer(tmp_path, agents=OWN, stall_max_s=2.0, heartbeat_s=2.0) as small:
         async with small.talk("u-1") as quick:
             slow = await small.raw("u-1", receive_buffer_bytes=4_096)
             ready = await slow.until("connection_ready")
