@@ -33,7 +33,7 @@ async def request(live: LiveServer, path: str, *, method: str = "GET", **headers
     lines = [
         f"{method} {path} HTTP/1.1",
         "Host: 127.0.0.1",
-        *(f"{k}: {v}" for k, v in headers.items()),
+        *(f"{name}: {value}" for name, value in headers.items()),
     ]
     writer.write("\r\n".join([*lines, "", ""]).encode())
     await reader.readuntil(b"\r\n\r\n")

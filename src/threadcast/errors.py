@@ -131,6 +131,9 @@ ERRORS: dict[str, ErrorKind] = {kind.code: kind for kind in _TABLE}
 class ThreadcastError(Exception):
     """An error with a row in the table.
 
+    Whoever catches one to answer it drops its traceback (`with_traceback(None)`). The frames in it
+    may hold the error, and with it all of a connection, until cycles are collected: seldom.
+
     Args:
         code: a key of `ERRORS`.
         message: what was expected and what came; the row's text when not given. It may reach the

@@ -85,7 +85,7 @@ class Gateway:
         try:
             handshake = self._judge(scope, request_id, refusal)
         except ThreadcastError as error:
-            error.__traceback__ = None  # its frames may hold it: a cycle, which is seldom collected
+            error.with_traceback(None)
             await self._deny(error, request_id, send)
             return
         visit = Visit(self._services, self._manager, self.sign_in, handshake)

@@ -110,7 +110,7 @@ class Visit:
             if not self._aborted:
                 raise
         except ThreadcastError as error:
-            error.__traceback__ = None  # its frames may hold it: a cycle, which is seldom collected
+            error.with_traceback(None)
             self._end(outbound, close, error)
         except Exception:  # the connection edge: log, count, close
             log.exception("a connection failed")
@@ -171,15 +171,12 @@ class Visit:
         with self._services.arrivals.begin() as arrival:
             handler = CommandHandler(connection)
             try:
-                self._manager.add(connection, limit=limit)
-                try:
+                with self._manager.registered(connection, limit=limit):
                     await connection.open()
                     arrival.over()
                     self._counted = True
                     self._services.metrics.connects.labels("accepted").inc()
                     await _listen(handler, receive)
-                finally:
-                    self._manager.remove(connection)
             finally:
                 connection.release()
                 handler.release()

@@ -52,16 +52,14 @@ class CommitQueue:
         lulls: begin when it is idle, and end with the next unit.
 
     Attributes:
-        units: all but those of `bulk`.
-        bulk: what other services ingest: much at once, and nobody watches it come.
         work: set while any units wait.
         idle: set while none wait and no commit is under way.
         closed: whether further units are refused.
     """
 
     def __init__(self, lulls: Lulls) -> None:
-        self.units: deque[Waiting] = deque()
-        self.bulk: deque[Waiting] = deque()
+        self._units: deque[Waiting] = deque()
+        self._bulk: deque[Waiting] = deque()  # ingested: much at once, and nobody watches it come
         self.work = asyncio.Event()
         self.idle = asyncio.Event()
         self.idle.set()
@@ -69,7 +67,7 @@ class CommitQueue:
         self.closed = False
 
     def __len__(self) -> int:
-        return len(self.units) + len(self.bulk)
+        return len(self._units) + len(self._bulk)
 
     def put(self, unit: Unit[Any], done: Done) -> None:
         """Add a unit; one that renews leases goes first, for these lapse meanwhile.
@@ -77,11 +75,11 @@ class CommitQueue:
         One that gives them back must come behind what their runs have appended.
         """
         if isinstance(unit, RenewLeases) and unit.lease_s > 0:
-            self.units.appendleft((unit, done))
+            self._units.appendleft((unit, done))
         elif isinstance(unit, IngestEvents):
-            self.bulk.append((unit, done))
+            self._bulk.append((unit, done))
         else:
-            self.units.append((unit, done))
+            self._units.append((unit, done))
         self.work.set()
         self.idle.clear()
         self._lulls.end()
@@ -94,9 +92,9 @@ class CommitQueue:
         Args:
             events_max: about the most events; at least 1.
         """
-        batch = _take_from(self.units, events_max)
+        batch = _take_from(self._units, events_max)
         if not (batch and isinstance(batch[0][0], Sweep)):
-            batch += _take_from(self.bulk, -(-events_max // 2))
+            batch += _take_from(self._bulk, -(-events_max // 2))
         return batch
 
     def mark_idle(self) -> None:
@@ -109,7 +107,7 @@ class CommitQueue:
         """Reject the waiting units, and refuse further ones."""
         self.closed = True
         stopped = Rejected(ThreadcastError("shutting_down"))
-        for waiting in (self.units, self.bulk):
+        for waiting in (self._units, self._bulk):
             while waiting:
                 waiting.popleft()[1](stopped)
         self.mark_idle()

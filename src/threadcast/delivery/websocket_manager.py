@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Literal, Protocol
 
 from ..bus import (
@@ -188,6 +189,15 @@ class WebSocketManager:
         if connection.trace is not None:
             connection.trace.record(TrackedOperation.MANAGER_CREATION, connection.context)
         self._metrics.connections.set(len(self))
+
+    @contextmanager
+    def registered(self, connection: LiveConnection, *, limit: int) -> Iterator[None]:
+        """`add` a connection for the duration of the block; what `add` raises is raised."""
+        self.add(connection, limit=limit)
+        try:
+            yield
+        finally:
+            self.remove(connection)
 
     def _make_place(self, connections: dict[LiveConnection, None], limit: int) -> None:
         """Refuse one more connection of a user, or end the oldest, if the limit is enforced."""

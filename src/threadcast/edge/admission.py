@@ -4,10 +4,11 @@ The kernel accepts connections as fast as they come in. Here each waits in a que
 bytes that it sent, and while readers are connected, one is admitted per turn of the event loop. New
 readers (see `asks_for_events`) also need CPU budget then: admitting one takes milliseconds of the
 loop and of a store thread that holds the interpreter lock, and events wait meanwhile. Within the
-budget, the application chooses the moment (`in_lull`). After a restart there is nobody to spare:
-the first seconds of readers do not count, and a crowd that began then stays without limit for half
-a minute at most. A client that would wait longer than its handshake timeout is refused with a retry
-time. Of HTTP, this module knows only the request line and the `Origin` header.
+budget, the application chooses the moment (`in_lull`). After a restart, or when the last reader has
+gone, there is nobody to spare: the first seconds of readers do not count, and a crowd that began
+then stays without limit for half a minute at most. A client that would wait longer than its
+handshake timeout is refused with a retry time. Of HTTP, this module knows only the request line and
+the `Origin` header.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from urllib.parse import unquote_to_bytes
 __all__ = ["AdmissionQueue", "CpuBudget", "Defer", "asks_for_events", "is_from_browser", "path_of"]
 
 Defer = Callable[[Callable[[], None]], None]
+"""Calls the function that it is given, soon."""
 
 _WAITING_MAX = 10_000
 _AT_ONCE_MAX = 8  # when nobody waits for events: a third more arrivals a second than one by one

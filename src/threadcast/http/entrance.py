@@ -197,7 +197,7 @@ class _Exchange:
         except ClientDisconnect:
             return  # nobody waits for an answer
         except ThreadcastError as error:
-            error.__traceback__ = None  # its frames may hold it: a cycle, which is seldom collected
+            error.with_traceback(None)
             await self._refuse(error, scope, receive, send_marked)
         except Exception:  # the HTTP edge: log, count, answer
             log.exception("request %s failed", self._request_id)

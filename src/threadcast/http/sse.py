@@ -175,15 +175,12 @@ class EventStream:
         limit = node.intake.connection_limit(self._call.identity)
         with node.arrivals.begin() as arrival:
             try:
-                node.manager.add(connection, limit=limit)
-                try:
+                with node.manager.registered(connection, limit=limit):
                     await connection.open()
                     arrival.over()
                     node.metrics.connects.labels("accepted").inc()
                     await self._attach(connection)
                     return await self._until_over(outbound, receive)
-                finally:
-                    node.manager.remove(connection)
             finally:
                 connection.release()
 
