@@ -128,8 +128,8 @@ _TABLE = (
 ERRORS: dict[str, ErrorKind] = {kind.code: kind for kind in _TABLE}
 
 
-# Whoever catches one to answer it drops its traceback (`with_traceback(None)`). The frames in it may
-# hold the error, and with it all of a connection, until cycles are collected: seldom.
+# Whoever catches one to answer it drops its traceback (`with_traceback(None)`). The frames in it
+# may hold the error, and with it all of a connection, until cycles are collected: seldom.
 class ThreadcastError(Exception):
     """An error with a row in the table.
 
