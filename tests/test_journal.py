@@ -25,6 +25,7 @@ from threadcast.store.units import (
     AppendToRun,
     CancelRun,
     Committed,
+    CreateThread,
     Outcome,
     Rejected,
     RenewLeases,
@@ -141,7 +142,7 @@ async def test_what_is_ingested_leaves_the_next_commit_to_others(tmp_path: Path)
             service = Service()
             created, updated = service.event("thread_created"), service.event("thread_updated")
             answers.submit(service.unit(created, updated))
-        answers.submit(delivery.thread(), delivery.thread())
+        answers.submit(delivery.thread("ann"), delivery.thread("bob"))
         delivery.store.commits.open()
         await delivery.journal.drained()
         assert [len(batch) for batch in delivery.store.batches] == [1, 3, 1, 1]
@@ -176,11 +177,49 @@ async def test_leases_are_renewed_before_what_waits(tmp_path: Path) -> None:
 
 async def test_an_answer_counts_as_the_longest(tmp_path: Path) -> None:
     async with delivering(tmp_path) as delivery:
-        answers = [AnswerInput(context_of("ann"), f"q{number}", "yes") for number in range(100)]
+        users = [context_of(f"user-{number}") for number in range(100)]
+        answers = [AnswerInput(user, "q", "yes") for user in users]
         await asyncio.gather(
             *(delivery.journal.append(unit) for unit in answers), return_exceptions=True
         )
         assert [len(batch) for batch in delivery.store.batches] == [64, 36]
+
+
+async def test_a_users_many_commands_leave_room_for_others_in_each_commit(tmp_path: Path) -> None:
+    async with delivering(tmp_path, batch=16 * 32) as delivery:
+        delivery.store.commits.close()
+        answers = Answers(delivery)
+        answers.submit(delivery.thread())
+        await delivery.store.commits.next_arrival()
+        many = [delivery.thread("ann") for _ in range(10)]
+        answers.submit(*many, delivery.thread("bob"), *[delivery.thread("cleo") for _ in range(2)])
+        delivery.store.commits.open()
+        await delivery.journal.drained()
+        users = [
+            "".join(unit.context.user_id[0] for unit in batch if isinstance(unit, CreateThread))
+            for batch in delivery.store.batches
+        ]
+        assert users == ["a", "aaaabcc", "aaaa", "aa"]
+        assert answers.codes() == ["committed"] * 14
+        stored = [event.address.thread_id for event in await delivery.stored()]
+        assert stored[1:] == [unit.context.thread_id for unit in many]
+
+
+async def test_however_many_commands_a_user_sends_a_look_for_others_is_bounded(
+    tmp_path: Path,
+) -> None:
+    async with delivering(tmp_path, batch=4 * 32) as delivery:
+        delivery.store.commits.close()
+        answers = Answers(delivery)
+        answers.submit(delivery.thread())
+        await delivery.store.commits.next_arrival()
+        answers.submit(*[delivery.thread("ann") for _ in range(1_010)], delivery.thread("bob"))
+        delivery.store.commits.open()
+        await delivery.journal.drained()
+        assert len(delivery.store.batches) == 1 + 1_010
+        of_bob = [len(batch) for batch in delivery.store.batches].index(2)
+        assert of_bob == 11  # with fewer than 1,000 of Ann's left for later
+        assert answers.codes() == ["committed"] * 1_012
 
 
 async def test_maintenance_is_committed_alone_and_fails_alone(tmp_path: Path) -> None:

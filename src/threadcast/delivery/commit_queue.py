@@ -1,13 +1,13 @@
 """Units that wait for their commit, and what goes into the next one.
 
 Leases are renewed first, what other services ingest comes behind all others, and the work of a
-commit is bounded. It commits nothing itself.
+commit is bounded, and of one user's commands too. It commits nothing itself.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from typing import Any
 
@@ -15,15 +15,22 @@ from ..errors import ThreadcastError
 from ..events import EventDraft, EventType
 from ..store.place_units import VOLATILE
 from ..store.units import (
+    AliasThread,
     AnswerInput,
     AppendToRun,
+    CancelRun,
+    CreateThread,
+    DeleteThread,
     IngestEvents,
+    OpenJournal,
     Outcome,
     Rejected,
     RenewLeases,
+    RevokeSessions,
     SendMessage,
     Sweep,
     Unit,
+    UpdateThread,
 )
 from ..wire.fields import VALUE_MAX_BYTES
 from .lulls import Lulls
@@ -35,6 +42,19 @@ Waiting = tuple[Unit[Any], Done]
 _BATCH_MAX_WORK = 4_194_304
 _INDEXING = 16  # folding and storing a message's words takes as long as so many bytes of events
 _COMMAND = 32  # a command's statements take as long as so many events of a stream, on PostgreSQL
+_USER_SHARE = 4  # one user's commands take at most this part of a commit, a quarter
+_LEFT_MAX = 1_000  # looking further for other users' commands would delay the commit
+_COMMANDS = (
+    OpenJournal,
+    CreateThread,
+    UpdateThread,
+    DeleteThread,
+    AliasThread,
+    SendMessage,
+    CancelRun,
+    AnswerInput,
+    RevokeSessions,
+)
 _STREAMED = frozenset(
     {
         EventType.AGENT_DELTA,
@@ -87,7 +107,8 @@ class CommitQueue:
     def take(self, events_max: int) -> list[Waiting]:
         """The units of the next commit; maintenance goes alone, so that it fails alone.
 
-        However much is ingested, all others are in the next commit, and it takes hardly longer.
+        However much is ingested, all others are in the next commit, and it takes hardly longer. And
+        however many commands a user sends, others' need not wait until all of these are committed.
 
         Args:
             events_max: about the most events; at least 1.
@@ -115,19 +136,28 @@ class CommitQueue:
 
 def _take_from(units: deque[Waiting], events_max: int) -> list[Waiting]:
     batch: list[Waiting] = []
+    left: list[Waiting] = []  # of users who have had their share
+    spent: Counter[str] = Counter()
     events = work = 0
-    while units and events < events_max and work < _BATCH_MAX_WORK:
+    while units and events < events_max and work < _BATCH_MAX_WORK and len(left) < _LEFT_MAX:
         unit = units[0][0]
         if isinstance(unit, Sweep):
             if not batch:
                 batch.append(units.popleft())
             break
+        user_id = unit.context.user_id if isinstance(unit, _COMMANDS) else None
+        if user_id is not None and spent[user_id] * _USER_SHARE >= events_max:
+            left.append(units.popleft())
+            continue
         if isinstance(unit, AppendToRun):
             unit.taken = True
         batch.append(units.popleft())
         events_more, work_more = _weight(unit)
         events += events_more
         work += work_more
+        if user_id is not None:
+            spent[user_id] += events_more
+    units.extendleft(reversed(left))
     return batch
 
 

@@ -362,7 +362,10 @@ class SettingsFields:
     batch_max_events: int = field(
         default=4_096,
         metadata=about(
-            "Streamed events in one commit; a command counts as 32 of these.", 1, 1_000_000
+            "Streamed events in one commit; a command counts as 32 of these, and one user's commands "
+            "fill at most a quarter.",
+            1,
+            1_000_000,
         ),
     )
     append_queue_max_units: int = field(
