@@ -318,10 +318,9 @@ class TestFailingDisk:
 
 class TestReplacedFile:
     @pytest.mark.parametrize("what", ["deleted", "replaced", "log deleted"])
-    async def test_d8_commits_stop_within_five_seconds(self, tmp_path: Path, what: str) -> None:
-        clock = ManualClock(NOW)
+    async def test_d8_commits_stop_at_once(self, tmp_path: Path, what: str) -> None:
         path = tmp_path / "a.db"
-        store = SqliteStore(path, clock=clock)
+        store = SqliteStore(path, clock=CLOCK)
         await store.open()
         await Scene(store).thread("ann")
         if what == "log deleted":
@@ -330,21 +329,32 @@ class TestReplacedFile:
             path.rename(tmp_path / "moved.db")
         if what == "replaced":
             path.write_bytes(b"")
-        clock.advance(5)
         error = await failure(store, "k")
         assert (error.code, is_healthy(store)) == ("unavailable", False)
         assert "deleted or replaced" in error.message
         await store.close()
 
+    async def test_d8_a_file_deleted_during_a_commit_leaves_it_unknown(
+        self, tmp_path: Path, store: SqliteStore, vfs: FaultyVfs
+    ) -> None:
+        await Scene(store).thread("ann")
+
+        def delete(operation: str, _file: str) -> None:
+            if operation == "sync":
+                (tmp_path / "a.db").unlink(missing_ok=True)
+
+        vfs.fault = delete
+        error = await failure(store, "k")
+        assert isinstance(error, OutcomeUnknown)
+        assert "deleted or replaced" in error.message
+
     async def test_d8_readiness_notices_without_a_commit(self, tmp_path: Path) -> None:
-        clock = ManualClock(NOW)
-        store = SqliteStore(tmp_path / "a.db", clock=clock)
+        store = SqliteStore(tmp_path / "a.db", clock=CLOCK)
         await store.open()
+        assert is_healthy(store)
         (tmp_path / "a.db").rename(tmp_path / "moved.db")
-        clock.advance(5)
         assert not is_healthy(store)
         (tmp_path / "moved.db").rename(tmp_path / "a.db")
-        clock.advance(5)
         await Scene(store).thread("ann")
         await store.close()
 

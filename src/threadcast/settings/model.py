@@ -362,8 +362,8 @@ class SettingsFields:
     batch_max_events: int = field(
         default=4_096,
         metadata=about(
-            "Streamed events in one commit; a command counts as 32 of these, and one user's commands "
-            "fill at most a quarter.",
+            "Streamed events in one commit; a command counts as 32 of these, and one user's "
+            "commands fill at most a quarter.",
             1,
             1_000_000,
         ),

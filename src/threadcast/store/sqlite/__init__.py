@@ -152,7 +152,7 @@ class SqliteStore:
             writer = Writer(
                 connection,
                 reopen=self._connect_writer,
-                watch=FileWatch(self._path, self._clock),
+                watch=FileWatch(self._path),
                 clock=self._clock,
                 known=self._known,
                 checkpoint_pages=self._checkpoint_pages,

@@ -23,6 +23,7 @@ from .units import UNIT_FAULTS, apply_all, apply_each
 
 _RESTART_FACTOR = 16
 _RESTART_WAIT_MS = 50  # every commit waits as long; readers of a server are done sooner
+_REPLACED = "the database file was deleted or replaced"
 
 log = logging.getLogger(__name__)
 
@@ -69,15 +70,20 @@ class Writer:
         return self._watch.intact and not self._failed
 
     def commit(self, units: Sequence[Unit[Any]], *, now: float) -> list[Outcome]:
-        """Commit a batch in one transaction; see `Store.commit`."""
+        """Commit a batch in one transaction; see `Store.commit`.
+
+        Nothing is reported as stored that went into a deleted file.
+        """
         if not self._watch.intact:
-            raise ThreadcastError("unavailable", "the database file was deleted or replaced")
+            raise ThreadcastError("unavailable", _REPLACED)
         try:
             connection = self._connected()
             outcomes = self._apply(connection, units, now)
         except apsw.Error as error:
             raise self._not_stored(error) from error
         self._end(connection)
+        if not self._watch.intact:
+            raise OutcomeUnknown(_REPLACED)
         self._failed = False
         return outcomes
 
