@@ -261,6 +261,19 @@ async def test_l2_another_server_at_the_url(command: str, plan: Plan) -> None:
     assert errors == f"threadcast: {where}; --url or THREADCAST_URL names another one\n"
 
 
+@pytest.mark.parametrize("command", ["chat", "tail"])
+async def test_l2_a_server_without_its_store_needs_no_other_url(
+    command: str, tmp_path: Path
+) -> None:
+    with LiveServer(tmp_path, dev=True) as server:
+        (tmp_path / "events.db").unlink()
+        status, out, errors = await run(
+            command, "--url", server.url, stdin="go\n", env=environment()
+        )
+    assert (status, out) == (exits.UNAVAILABLE, "")
+    assert errors.endswith("threadcast: The store cannot be reached now.\n")
+
+
 @pytest.mark.parametrize("arguments", [("tail",), ("chat",), ("tail", "--user", "bob")])
 async def test_l2_a_path_that_a_server_does_not_have(
     arguments: tuple[str, ...], tmp_path: Path

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 from typing import Any
 
 import pytest
@@ -665,3 +667,37 @@ async def test_snapshots_are_read_over_http() -> None:
 async def threads_of(url: str) -> None:
     async with Snapshots(url, "a.b.c") as snapshots:
         await snapshots.threads()
+
+
+@pytest.mark.parametrize(
+    ("sends", "resets", "reason"),
+    [
+        (b"", True, "Connection reset by peer"),
+        (b"", False, "Server disconnected without sending a response"),
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{", False, "peer closed connection"),
+    ],
+    ids=["reset", "closed", "cut short"],
+)
+async def test_why_a_snapshot_did_not_come_is_told(sends: bytes, resets: bool, reason: str) -> None:
+    async def drop(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(sends)
+        if resets:
+            connection = writer.get_extra_info("socket")
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        writer.close()
+
+    async with await asyncio.start_server(drop, "127.0.0.1", 0) as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        with pytest.raises(ServerUnreachable, match=f"cannot reach the server at {url}: {reason}"):
+            await threads_of(url)
+
+
+async def test_a_server_that_does_not_speak_tls_is_told() -> None:
+    def hang_up(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    async with await asyncio.start_server(hang_up, "127.0.0.1", 0) as server:
+        url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        with pytest.raises(ServerUnreachable, match=f"{url}: TLS: "):
+            await threads_of(url)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -101,9 +102,19 @@ async def serve(folder: Path, *, port: int, nodes: int, with_bus: bool) -> None:
         stack.push_async_callback(_end, cluster, patience)
         await cluster.start(nodes, port=port)
         parts += map(_part_of_node, cluster.nodes)
-        say(f"for threadcast doctor and others: export THREADCAST_DATABASE_URL='{database_url}'")
+        say(f"for threadcast doctor, token and others: {_exports(folder, database_url, bus)}")
         await Terminal(parts, cluster.url, patience.enough).run()
         say("\nending; a second Ctrl-C does it at once ...")
+
+
+def _exports(folder: Path, database_url: str, bus: NatsServer | None) -> str:
+    """The shell's command that sets what the nodes have; the secret stays in its file."""
+    settings = {"DATABASE_URL": database_url, "DEV": "true"} | (
+        {"BUS_URL": bus.url()} if bus else {}
+    )
+    texts = [f"{_PREFIX}{name}={shlex.quote(text)}" for name, text in settings.items()]
+    secret = f'"$(cat {shlex.quote(str(folder / "secret"))})"'
+    return " ".join(["export", *texts, f"{_PREFIX}JWT_SECRET={secret}"])
 
 
 async def _postgres(folder: Path, stack: AsyncExitStack) -> PostgresServer:

@@ -183,7 +183,8 @@ def _naming_the_url(url_name: str) -> Iterator[None]:
     try:
         yield
     except (ServerUnreachable, ClientRefused) as error:
-        if error.code != "unavailable":
+        answered = isinstance(error, ServerUnreachable) and error.answered
+        if error.code != "unavailable" or answered:
             raise
         text = f"{error.message}; {url_name} names another one"
         raise exits.CommandFailed(text, exits.status_of(error)) from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import ssl
 from typing import Any
 
@@ -20,7 +19,7 @@ from websockets.typing import Subprotocol
 
 from ..auth.credentials import PROTOCOL, PROTOCOL_LINES
 from .endpoint import Endpoint
-from .http import UNUSABLE_PROXY
+from .http import UNUSABLE_PROXY, network_reason
 from .refusal import is_elsewhere, is_passing, no_server, read_problem
 from .session_rules import Drop
 
@@ -90,15 +89,12 @@ async def open_link(
     except (ImportError, ValueError, InvalidProxy):  # for SOCKS, a further library is needed
         raise ConnectionFailed(Drop(UNUSABLE_PROXY, lasting=True)) from None
     except ssl.SSLError as error:
-        text = f"TLS: {error.reason or error}"
-        if isinstance(error, ssl.SSLCertVerificationError):
-            text = f"TLS: {error.verify_message}"
-        raise ConnectionFailed(Drop(text, lasting=True)) from error
+        raise ConnectionFailed(Drop(network_reason(error), lasting=True)) from error
     except TimeoutError as error:
         raise ConnectionFailed(Drop(f"{_at(endpoint)} did not answer in time")) from error
     except OSError as error:
         how = " over TLS" if endpoint.secure else ""
-        text = f"cannot reach the server at {endpoint.http_url}{how}: {_reason(error)}"
+        text = f"cannot reach the server at {endpoint.http_url}{how}: {network_reason(error)}"
         raise ConnectionFailed(Drop(text)) from error
 
 
@@ -113,12 +109,6 @@ def drop_of_close(closed: ConnectionClosed) -> Drop:
 
 def _at(endpoint: Endpoint) -> str:
     return f"the server at {endpoint.http_url}"
-
-
-def _reason(error: OSError) -> str:
-    """The operating system's message, without asyncio's wordy prefix."""
-    said = os.strerror(error.errno) if error.errno is not None and error.errno > 0 else ""
-    return said or error.strerror or str(error) or type(error).__name__
 
 
 def _drop_of_response(endpoint: Endpoint, response: Response) -> Drop:

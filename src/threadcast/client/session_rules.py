@@ -299,7 +299,8 @@ class SessionRules:
             drop.retry_after_s if retry_after_s is None else retry_after_s
         )
         if self._gives_up():
-            return ServerUnreachable(code, text)
+            answered = bool(closing) or (drop.status is not None and drop.code is not None)
+            return ServerUnreachable(code, text, answered=answered)
         return Wait(delay_s, text)
 
     def _gives_up(self) -> bool:

@@ -16,7 +16,7 @@ from ..errors import ERRORS, ThreadcastError
 from ..wire.http_models import PAGE_LIMIT_MAX, MessagePage, RunSnapshot, ThreadPage
 from .arguments import check_id_of, check_text, check_token, check_whole
 from .endpoint import endpoint_of
-from .http import http_client
+from .http import http_client, network_reason
 from .refusal import is_elsewhere, no_server, read_problem
 from .token_source import TokenCall, TokenSource
 from .words import ClientRefused, CommandRejected, ProtocolViolation, ServerUnreachable
@@ -159,9 +159,9 @@ async def _exchange(
                 if len(body) > ANSWER_MAX_BYTES:
                     raise ProtocolViolation(f"an answer has more than {ANSWER_MAX_BYTES} bytes")
     except httpx2.HTTPError as error:
-        text = str(error) or type(error).__name__
         where = f"cannot reach the server at {_url_of(http)}"
-        raise ServerUnreachable("unavailable", f"{where}: {text}") from error
+        text = f"{where}: {network_reason(error)}"
+        raise ServerUnreachable("unavailable", text) from error
     if answer.status_code != 200:
         raise _refusal(_url_of(http), answer.status_code, bytes(body))
     return bytes(body)

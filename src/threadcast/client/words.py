@@ -83,7 +83,16 @@ class ClientRefused(ThreadcastError):
 
 
 class ServerUnreachable(ThreadcastError):
-    """No connection was made within `first_attempts`."""
+    """No connection was made within `first_attempts`.
+
+    Args:
+        code, message: what was in the way last.
+        answered: whether a Threadcast server answered, which could not serve then.
+    """
+
+    def __init__(self, code: str, message: str, *, answered: bool = False) -> None:
+        super().__init__(code, message)
+        self.answered = answered
 
 
 class ProtocolViolation(ThreadcastError):
