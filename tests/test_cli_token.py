@@ -56,10 +56,23 @@ def test_scopes_are_put_into_it(
 ) -> None:
     monkeypatch.setenv("THREADCAST_JWT_SECRET", SECRET)
     assert main(["token", "alice", "--scope", "metrics", "--scope", "ops"]) == 0
-    assert claims_of(capsys.readouterr().out, SECRET)["scope"] == "metrics ops"
+    captured = capsys.readouterr()
+    assert claims_of(captured.out, SECRET)["scope"] == "metrics ops"
+    assert captured.err == ""
     for scope in ("", "metrics ops"):
         assert main(["token", "alice", "--scope", scope]) == exits.USAGE
         assert "one word" in capsys.readouterr().err
+
+
+def test_a_scope_that_nothing_here_asks_for_is_warned_of(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("THREADCAST_JWT_SECRET", SECRET)
+    assert main(["token", "alice", "--scope", "opps"]) == 0
+    captured = capsys.readouterr()
+    assert claims_of(captured.out, SECRET)["scope"] == "opps"
+    told = 'Threadcast asks for no scope "opps"; it asks for content, ingest, metrics, ops'
+    assert captured.err == f"warning: {told}\n"
 
 
 def test_no_secret_is_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeGuard
+from typing import Any, Literal, TypeGuard
 
 import msgspec
 
@@ -18,6 +18,8 @@ from ..settings import Settings
 from .token_format import invalid_token
 from .token_keys import METHODS
 
+Scope = Literal["content", "ingest", "metrics", "ops"]
+"""A permission that Threadcast asks for; a token may have others, for other programs."""
 PLAN_MAX_CHARACTERS = 64
 LEEWAY_MAX_S = 60.0
 TIME_MAX_S = 253_402_300_799.0

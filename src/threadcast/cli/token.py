@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import get_args
 
 import click
 
 from ..auth.dev_tokens import load_or_make_secret, mint
+from ..auth.identity import Scope
 from ..clock import SystemClock
 from ..errors import ConfigurationError
 from ..ids import UnifiedIdGenerator, user_id_problem
@@ -17,6 +19,7 @@ from ..settings.sources import read_settings
 from . import exits
 from .options import config_option
 
+_SCOPES: tuple[str, ...] = get_args(Scope)
 _SCALE_S = {"s": 1, "m": 60, "min": 60, "h": 3_600, "d": 86_400}
 _LIFETIME_MAX_S = 366 * 86_400
 
@@ -41,7 +44,7 @@ def read_lifetime(_context: click.Context, _parameter: click.Parameter, text: st
 def read_scopes(
     _context: click.Context, _parameter: click.Parameter, scopes: tuple[str, ...]
 ) -> tuple[str, ...]:
-    """The scopes, each one word: a token holds them with spaces between.
+    """The scopes, each one word: a token holds them with spaces between. Warns of unknown ones.
 
     Raises:
         click.BadParameter: one is empty or several words.
@@ -49,6 +52,9 @@ def read_scopes(
     for scope in scopes:
         if scope.split() != [scope]:
             raise click.BadParameter("expected one word; give the option once for each scope")
+        if scope not in _SCOPES:
+            asked = f"it asks for {', '.join(_SCOPES)}"
+            click.echo(f"warning: Threadcast asks for no scope {quoted(scope)}; {asked}", err=True)
     return scopes
 
 
@@ -73,7 +79,7 @@ def read_scopes(
     multiple=True,
     metavar="SCOPE",
     help="What else it may do: metrics reads /metrics from elsewhere, ops looks and acts as an "
-    "operator, ingest appends events for users. Repeatable.",
+    "operator (with content: reads texts, too), ingest appends events for users. Repeatable.",
 )
 @config_option
 def command(

@@ -14,6 +14,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from ..auth.dev_tokens import mint
+from ..auth.identity import Scope
 from ..errors import ThreadcastError
 from ..ids import USER_ID_MAX_CHARACTERS, UnifiedIdGenerator
 from ..schemas import asyncapi_document, openapi_document
@@ -32,7 +33,7 @@ class DevTokenBody(msgspec.Struct, frozen=True):
     """The user to be, and scopes: `ops` and `content` for the operator's console."""
 
     user: Annotated[str, Meta(min_length=1, max_length=USER_ID_MAX_CHARACTERS)]
-    scopes: Annotated[list[Literal["content", "ingest", "metrics", "ops"]], Meta(max_length=4)] = []
+    scopes: Annotated[list[Scope], Meta(max_length=4)] = []
 
 
 class DevToken(msgspec.Struct, frozen=True):
