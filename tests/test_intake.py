@@ -71,7 +71,7 @@ def test_the_agent_and_its_policy_are_the_named_ones() -> None:
 def test_an_unknown_agent_is_refused_with_the_known_ones() -> None:
     error = refusal(intake(), agent="nobody")
     assert error.code == "unknown_agent"
-    assert error.message == "expected one of: first, other"
+    assert error.message == "agent: expected one of first, other"
 
 
 def test_the_digest_is_of_what_was_asked_and_of_nothing_else() -> None:

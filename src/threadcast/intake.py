@@ -114,7 +114,7 @@ class Intake:
             return next(iter(self._agents.values()))
         if name not in self._agents:
             known = ", ".join(sorted(self._agents))
-            raise ThreadcastError("unknown_agent", f"expected one of: {known}")
+            raise ThreadcastError("unknown_agent", f"agent: expected one of {known}")
         return self._agents[name]
 
     def _admit_start(self, user_id: str) -> None:
