@@ -210,7 +210,7 @@ async def test_l7_a_reset_is_shown_and_the_thread_is_read_again() -> None:
         server.append("agent_completed", run_id, content="the whole answer", duration_ms=1)
         await terminal.until("the whole answer\n> ")
     reset = "[reset: the server's journal is a new one; reading the thread again]"
-    keys = "[Ctrl-C stops an answer, Ctrl-D leaves]"
+    keys = "[Ctrl-C stops an answer, Ctrl-D leaves after it]"
     shown = f"{keys}\n> go\nhalf of the old ans\n{reset}\n> go\nthe whole answer\n> "
     assert terminal.shown == shown
 

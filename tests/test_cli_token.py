@@ -68,7 +68,7 @@ def test_a_scope_that_nothing_here_asks_for_is_warned_of(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("THREADCAST_JWT_SECRET", SECRET)
-    assert main(["token", "alice", "--scope", "opps"]) == 0
+    assert main(["token", "alice", "--scope", "opps", "--scope", "opps"]) == 0
     captured = capsys.readouterr()
     assert claims_of(captured.out, SECRET)["scope"] == "opps"
     told = 'Threadcast asks for no scope "opps"; it asks for content, ingest, metrics, ops'

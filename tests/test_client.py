@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 import struct
 from typing import Any
 
+import httpx2
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -29,6 +31,7 @@ from threadcast.client import (
 )
 from threadcast.client.backoff import RETRY_AFTER_MAX_S, Backoff
 from threadcast.client.endpoint import endpoint_of
+from threadcast.client.network_reason import network_reason
 from threadcast.client.token_source import renewal_in_s
 from threadcast.errors import OutcomeUnknown, ThreadcastError
 from threadcast.events import AgentDelta
@@ -701,3 +704,37 @@ async def test_a_server_that_does_not_speak_tls_is_told() -> None:
         url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         with pytest.raises(ServerUnreachable, match=f"{url}: TLS: "):
             await threads_of(url)
+
+
+def test_the_reason_of_a_network_is_none_that_the_caller_handled() -> None:
+    handled = FileNotFoundError(2, "No such file or directory")
+    lost = httpx2.ReadError("")
+    lost.__context__ = handled
+    assert network_reason(lost, handled=handled) == "the connection was lost"
+    assert network_reason(lost) == "No such file or directory"
+
+
+def test_a_ring_of_causes_ends() -> None:
+    first, second = ConnectionError("a"), ConnectionError("b")
+    first.__cause__ = second
+    second.__context__ = first  # as `raise first from second` makes it, which Python allows
+    assert network_reason(first) == "a"
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (OSError("Multiple exceptions: [Errno 111] Connect call failed ('::1', 1)"), "refused"),
+        (socket.gaierror(8, "nodename nor servname provided"), "nodename nor servname provided"),
+        (ssl.SSLEOFError(8, "EOF occurred"), "TLS: EOF occurred"),
+        (httpx2.ReadTimeout(""), "it did not answer in time"),
+    ],
+)
+def test_the_words_of_a_networks_error(error: Exception, reason: str) -> None:
+    assert network_reason(error).endswith(reason)
+
+
+def test_of_several_addresses_the_first_ones_error_is_told() -> None:
+    error = OSError("All connection attempts failed")
+    error.__cause__ = ExceptionGroup("both", [OSError(111, "refused"), OSError(113, "no route")])
+    assert network_reason(error) == "Connection refused"

@@ -24,8 +24,8 @@ from threadcast.store.units import (
     AnswerInput,
     AppendToRun,
     CancelRun,
+    Command,
     Committed,
-    CreateThread,
     Outcome,
     Rejected,
     RenewLeases,
@@ -121,7 +121,7 @@ async def test_a_long_message_counts_for_the_work_of_indexing_it(tmp_path: Path)
     async with delivering(tmp_path) as delivery:
         sends = [message(context_of("u1"), "x" * 65_000, key=f"k{number}") for number in range(12)]
         await asyncio.gather(*(delivery.journal.append(unit) for unit in sends))
-        assert [len(batch) for batch in delivery.store.batches] == [5, 5, 2]
+        assert [len(batch) for batch in delivery.store.batches] == [2] * 6
 
 
 async def test_an_ingested_message_counts_like_a_sent_one(tmp_path: Path) -> None:
@@ -129,7 +129,7 @@ async def test_an_ingested_message_counts_like_a_sent_one(tmp_path: Path) -> Non
         service, content = Service(), {"content": "x" * 65_000}
         created = [service.unit(service.event("message_created", data=content)) for _ in range(7)]
         await asyncio.gather(*(delivery.journal.append(unit) for unit in created))
-        assert [len(batch) for batch in delivery.store.batches] == [5, 2]
+        assert [len(batch) for batch in delivery.store.batches] == [3, 3, 1]
 
 
 async def test_what_is_ingested_leaves_the_next_commit_to_others(tmp_path: Path) -> None:
@@ -168,8 +168,8 @@ async def test_leases_are_renewed_before_what_waits(tmp_path: Path) -> None:
         answers = Answers(delivery)
         answers.submit(delivery.thread())
         await delivery.store.commits.next_arrival()
-        answers.submit(delivery.thread(), RenewLeases(10.0, [run.lease]))
-        answers.submit(RenewLeases(0.0, [run.lease]))  # that gives it back, after all else
+        answers.submit(AppendToRun(run.lease, [delta("x")]), RenewLeases(10.0, [run.lease]))
+        answers.submit(RenewLeases(0.0, [run.lease]))  # that gives it back, after the append
         delivery.store.commits.open()
         await delivery.journal.drained()
         assert [number for number, _ in answers.outcomes] == [0, 2, 1, 3]
@@ -182,10 +182,20 @@ async def test_an_answer_counts_as_the_longest(tmp_path: Path) -> None:
         await asyncio.gather(
             *(delivery.journal.append(unit) for unit in answers), return_exceptions=True
         )
-        assert [len(batch) for batch in delivery.store.batches] == [64, 36]
+        assert [len(batch) for batch in delivery.store.batches] == [32, 32, 32, 4]
 
 
-async def test_a_users_many_commands_leave_room_for_others_in_each_commit(tmp_path: Path) -> None:
+def users_of(delivery: Delivery) -> list[str]:
+    """The first letters of the users of each commit's commands."""
+    return [
+        "".join(unit.context.user_id[0] for unit in batch if isinstance(unit, Command))
+        for batch in delivery.store.batches
+    ]
+
+
+async def test_users_commands_take_turns_and_one_users_fill_at_most_a_quarter(
+    tmp_path: Path,
+) -> None:
     async with delivering(tmp_path, batch=16 * 32) as delivery:
         delivery.store.commits.close()
         answers = Answers(delivery)
@@ -195,39 +205,68 @@ async def test_a_users_many_commands_leave_room_for_others_in_each_commit(tmp_pa
         answers.submit(*many, delivery.thread("bob"), *[delivery.thread("cleo") for _ in range(2)])
         delivery.store.commits.open()
         await delivery.journal.drained()
-        users = [
-            "".join(unit.context.user_id[0] for unit in batch if isinstance(unit, CreateThread))
-            for batch in delivery.store.batches
-        ]
-        assert users == ["a", "aaaabcc", "aaaa", "aa"]
+        assert users_of(delivery) == ["a", "abcacaa", "aaaa", "aa"]
         assert answers.codes() == ["committed"] * 14
         stored = [event.address.thread_id for event in await delivery.stored()]
         assert stored[1:] == [unit.context.thread_id for unit in many]
 
 
-async def test_however_many_commands_a_user_sends_a_look_for_others_is_bounded(
-    tmp_path: Path,
-) -> None:
+async def test_long_messages_of_one_user_fill_at_most_a_quarter(tmp_path: Path) -> None:
+    async with delivering(tmp_path) as delivery:
+        delivery.store.commits.close()
+        answers = Answers(delivery)
+        answers.submit(delivery.thread())
+        await delivery.store.commits.next_arrival()
+        for number in range(4):
+            answers.submit(message(context_of("ann"), "x" * 65_000, key=f"k{number}"))
+        answers.submit(message(context_of("bob")))
+        delivery.store.commits.open()
+        await delivery.journal.drained()
+        assert users_of(delivery) == ["a", "aba", "aa"]
+
+
+async def test_users_who_had_no_turn_come_before_those_who_had(tmp_path: Path) -> None:
     async with delivering(tmp_path, batch=4 * 32) as delivery:
         delivery.store.commits.close()
         answers = Answers(delivery)
         answers.submit(delivery.thread())
         await delivery.store.commits.next_arrival()
-        answers.submit(*[delivery.thread("ann") for _ in range(1_010)], delivery.thread("bob"))
+        for user in ("ann", "ann", "bob", "cleo", "dora"):
+            answers.submit(delivery.thread(user))
         delivery.store.commits.open()
         await delivery.journal.drained()
-        assert len(delivery.store.batches) == 1 + 1_010
-        of_bob = [len(batch) for batch in delivery.store.batches].index(2)
-        assert of_bob == 11  # with fewer than 1,000 of Ann's left for later
-        assert answers.codes() == ["committed"] * 1_012
+        assert users_of(delivery) == ["a", "ab", "cd", "a"]
 
 
-async def test_maintenance_is_committed_alone_and_fails_alone(tmp_path: Path) -> None:
-    async with delivering(tmp_path) as delivery:
-        sweep = Sweep("purge", 0.0, 10)
-        units = [delivery.thread(), delivery.thread(), sweep, sweep, delivery.thread()]
+async def test_commands_leave_half_of_a_commit_to_streams(tmp_path: Path) -> None:
+    async with delivering(tmp_path, batch=4 * 32) as delivery:
+        run = await delivery.run()
+        delivery.store.commits.close()
+        answers = Answers(delivery)
+        answers.submit(delivery.thread())
+        await delivery.store.commits.next_arrival()
+        del delivery.store.batches[:]
+        answers.submit(*[delivery.thread(f"user-{number}") for number in range(6)])
+        answers.submit(*[AppendToRun(run.lease, [delta("x")] * 16) for _ in range(6)])
+        delivery.store.commits.open()
+        await delivery.journal.drained()
+        kinds = [
+            "".join("c" if isinstance(unit, Command) else "s" for unit in batch)
+            for batch in delivery.store.batches
+        ]
+        assert kinds == ["sssscc", "sscc", "cc"]
+
+
+async def test_maintenance_is_committed_alone_and_in_turn(tmp_path: Path) -> None:
+    async with delivering(tmp_path, batch=4 * 32) as delivery:
+        sweeps = [Sweep("purge", 0.0, 10) for _ in range(3)]
+        units = [*sweeps, *[delivery.thread(f"user-{number}") for number in range(4)]]
         await asyncio.gather(*(delivery.journal.append(unit) for unit in units))
-        assert [len(batch) for batch in delivery.store.batches] == [2, 1, 1, 1]
+        kinds = [
+            "".join("m" if isinstance(unit, Sweep) else "c" for unit in batch)
+            for batch in delivery.store.batches
+        ]
+        assert kinds == ["cc", "m", "cc", "m", "m"]
 
 
 async def test_a_unit_grows_until_it_is_taken(tmp_path: Path) -> None:

@@ -274,6 +274,18 @@ class TestFailingDisk:
         events = await scene.journal("ann")
         assert [event.seq for event in events] == list(range(1, len(events) + 1))
 
+    async def test_d7_a_failed_sync_heals_where_nobody_reads(
+        self, store: SqliteStore, vfs: FaultyVfs
+    ) -> None:
+        """Then the failed connection was the last one, and took the log with it."""
+        vfs.fault = lambda operation, _: apsw.IOError if operation == "sync" else None
+        assert isinstance(await failure(store, "k1"), OutcomeUnknown)
+        vfs.fault = lambda _operation, _file: None
+        scene = Scene(store)
+        await scene.send(context_of("ann"), key="k2")
+        assert is_healthy(store)
+        assert (await store.heads(["ann"]))["ann"] >= 2
+
     async def test_d7_a_failed_write_is_never_called_stored(
         self, store: SqliteStore, vfs: FaultyVfs
     ) -> None:
@@ -347,6 +359,30 @@ class TestReplacedFile:
         error = await failure(store, "k")
         assert isinstance(error, OutcomeUnknown)
         assert "deleted or replaced" in error.message
+
+    async def test_d8_a_file_behind_a_link_is_watched_with_its_log(self, tmp_path: Path) -> None:
+        (tmp_path / "real").mkdir()
+        (tmp_path / "a.db").symlink_to("real/b.db")
+        store = SqliteStore(tmp_path / "a.db", clock=CLOCK)
+        await store.open()
+        await Scene(store).thread("ann")
+        with pytest.raises(StoreInUse):
+            await SqliteStore(tmp_path / "real" / "b.db", clock=CLOCK).open()
+        (tmp_path / "real" / "b.db-wal").unlink()
+        assert "deleted or replaced" in (await failure(store, "k")).message
+        await store.close()
+
+    async def test_d8_nothing_is_read_from_another_file(self, tmp_path: Path) -> None:
+        other = SqliteStore(tmp_path / "b.db", clock=CLOCK)
+        await other.open()
+        await Scene(other).thread("ann")
+        await other.close()
+        store = SqliteStore(tmp_path / "a.db", clock=CLOCK)
+        await store.open()
+        (tmp_path / "b.db").rename(tmp_path / "a.db")
+        with pytest.raises(ThreadcastError, match="deleted or replaced"):
+            await store.heads(["ann"])
+        await store.close()
 
     async def test_d8_readiness_notices_without_a_commit(self, tmp_path: Path) -> None:
         store = SqliteStore(tmp_path / "a.db", clock=CLOCK)

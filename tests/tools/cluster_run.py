@@ -102,16 +102,15 @@ async def serve(folder: Path, *, port: int, nodes: int, with_bus: bool) -> None:
         stack.push_async_callback(_end, cluster, patience)
         await cluster.start(nodes, port=port)
         parts += map(_part_of_node, cluster.nodes)
-        say(f"for threadcast doctor, token and others: {_exports(folder, database_url, bus)}")
-        await Terminal(parts, cluster.url, patience.enough).run()
+        exports = _exports(folder, database_url, bus, cluster.url)
+        await Terminal(parts, cluster.url, exports, patience.enough).run()
         say("\nending; a second Ctrl-C does it at once ...")
 
 
-def _exports(folder: Path, database_url: str, bus: NatsServer | None) -> str:
+def _exports(folder: Path, database_url: str, bus: NatsServer | None, url: str) -> str:
     """The shell's command that sets what the nodes have; the secret stays in its file."""
-    settings = {"DATABASE_URL": database_url, "DEV": "true"} | (
-        {"BUS_URL": bus.url()} if bus else {}
-    )
+    settings = {"URL": url, "DATABASE_URL": database_url, "DEV": "true"}
+    settings |= {"BUS_URL": bus.url()} if bus else {}
     texts = [f"{_PREFIX}{name}={shlex.quote(text)}" for name, text in settings.items()]
     secret = f'"$(cat {shlex.quote(str(folder / "secret"))})"'
     return " ".join(["export", *texts, f"{_PREFIX}JWT_SECRET={secret}"])

@@ -67,12 +67,16 @@ class Terminal:
     Args:
         parts: all parts, running.
         front_url: URL of the front.
+        exports: the shell's command for the settings of other programs.
         enough: set to end everything.
     """
 
-    def __init__(self, parts: Iterable[Part], front_url: str, enough: asyncio.Event) -> None:
+    def __init__(
+        self, parts: Iterable[Part], front_url: str, exports: str, enough: asyncio.Event
+    ) -> None:
         self._parts = {part.name: part for part in parts}
         self._front_url = front_url
+        self._exports = exports
         self._enough = enough
         self._alive: dict[str, int] = {}
         self._commands = asyncio.Queue[list[str]](_COMMANDS_WAITING_MAX)
@@ -106,7 +110,10 @@ class Terminal:
             f"To choose their nodes, open these addresses instead: {', '.join(urls)}\n"
             "A window at a node's own address waits for that node; one at the front moves on.\n"
             f"The operator's console: {self._front_url}/console (sign in under any name)\n"
-            f"In terminals, each at a node of its own:\n{chats}\n\n"
+            f"In terminals, each at a node of its own:\n{chats}\n"
+            "Each begins a thread; to follow one in both, give the second the --thread that the\n"
+            "first names when it leaves, or that .venv/bin/threadcast tail shows.\n"
+            f"For threadcast doctor, token, tail and others:\n  {self._exports}\n\n"
             f"What there is, and how to kill it:\n{self._list()}\n\n"
             "Kill what you like while you chat. What is gone is said here, and how to start it\n"
             "again. Type help for what else can be done; Ctrl-C ends everything."

@@ -76,7 +76,7 @@ class _Chat:
                     client, snapshots, lines, self._screen, transcript, self._agent
                 )
                 if self._screen.interactive:
-                    self._screen.notice("Ctrl-C stops an answer, Ctrl-D leaves")
+                    self._screen.notice("Ctrl-C stops an answer, Ctrl-D leaves after it")
                 with self._interrupts(talking), self._way_back(transcript):
                     return await talking.run()
 

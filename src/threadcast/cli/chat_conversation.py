@@ -62,7 +62,7 @@ class Conversation:
         self._agent = agent
         self._changed = asyncio.Event()
         self._line: asyncio.Task[str | None] | None = None
-        self._asked: str | None = None
+        self._asked: Question | None = None
         self._cancelling: asyncio.Task[None] | None = None
         self._cancelled_run: str | None = None
         self._shown_until = 0
@@ -200,14 +200,14 @@ class Conversation:
         elif self._line.done():
             text, self._line = self._line.result(), None
             await self._use(text, question)
-        elif question is not None and question.input_id != self._asked:
+        elif question is not None and question is not self._asked:
             self._ask(question)
         elif not self._screen.prompted:
             self._screen.prompt(_PROMPT)
         return False
 
     def _ask(self, question: Question | None) -> None:
-        self._asked = None if question is None else question.input_id
+        self._asked = question
         if question is not None:
             self._screen.aside(f"? {question.prompt}{hint_of(question.schema)}")
         self._screen.prompt(_PROMPT)
@@ -249,7 +249,7 @@ class Conversation:
             await self._answer(question, value)
         except CommandRejected as error:
             self._complain(error)
-            if error.kind.status == 400:
+            if error.kind.status == 400 or error.retryable:
                 self._asked = None
                 return
         self._transcript.answered(question.input_id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
@@ -33,7 +33,7 @@ _VALUE_MAX_CHARACTERS = 400
 
 @dataclass(slots=True)
 class Question:
-    """An agent's open question."""
+    """An agent's open question; one that is to be shown again is another object."""
 
     run_id: str
     input_id: str
@@ -148,7 +148,7 @@ class Transcript:
             case RunQueued():
                 self._screen.notice(f"waiting; {data.position} before this one")
             case AgentStarted():
-                self._started(self._run(run_id), data)
+                self._started(run_id, data)
             case AgentThinking():
                 self._screen.aside(data.text, DIM)
             case AgentDelta():
@@ -179,13 +179,17 @@ class Transcript:
         if not own:
             self._screen.aside(f"(elsewhere) {data.content}", DIM)
 
-    def _started(self, run: ShownRun, data: AgentStarted) -> None:
+    def _started(self, run_id: str, data: AgentStarted) -> None:
+        run = self._run(run_id)
         if data.attempt > max(run.attempt, 1) and (run.attempt or run.pieces):
             text = "[interrupted; the answer starts again below]"
             if run.pieces:
                 self._screen.line(text)  # the text above it in the same stream is void
             else:
                 self._screen.aside(text)
+            self.questions = deque(  # still open, and asked above the void text
+                replace(one) if one.run_id == run_id else one for one in self.questions
+            )
         run.attempt = data.attempt
         run.pieces.clear()
         run.whole = True

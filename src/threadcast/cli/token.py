@@ -44,7 +44,7 @@ def read_lifetime(_context: click.Context, _parameter: click.Parameter, text: st
 def read_scopes(
     _context: click.Context, _parameter: click.Parameter, scopes: tuple[str, ...]
 ) -> tuple[str, ...]:
-    """The scopes, each one word: a token holds them with spaces between. Warns of unknown ones.
+    """The scopes, each one word: a token holds them with spaces between.
 
     Raises:
         click.BadParameter: one is empty or several words.
@@ -52,10 +52,7 @@ def read_scopes(
     for scope in scopes:
         if scope.split() != [scope]:
             raise click.BadParameter("expected one word; give the option once for each scope")
-        if scope not in _SCOPES:
-            asked = f"it asks for {', '.join(_SCOPES)}"
-            click.echo(f"warning: Threadcast asks for no scope {quoted(scope)}; {asked}", err=True)
-    return scopes
+    return tuple(dict.fromkeys(scopes))
 
 
 @click.command("token")
@@ -111,6 +108,10 @@ def command(
         token_id=UnifiedIdGenerator.generate_base_id("token"),
     )
     click.echo(token)
+    for scope in scopes:
+        if scope not in _SCOPES:
+            asked = f"it asks for {', '.join(_SCOPES)}"
+            click.echo(f"warning: Threadcast asks for no scope {quoted(scope)}; {asked}", err=True)
 
 
 def _secret(settings: Settings, secret_file: Path | None) -> str:

@@ -291,6 +291,8 @@ class Client:
         self, command: Callable[[str], Command], *, repeatable: bool
     ) -> dict[str, Any]:
         backoff = self._backoff()
+        now_s = asyncio.get_running_loop().time
+        ends_s = now_s() + self._command_max_s
         while True:
             command_id = UnifiedIdGenerator.generate_base_id("command")
             try:
@@ -299,7 +301,10 @@ class Client:
                 if not _passes(rejected, repeatable) or backoff.attempts >= _REJECTIONS_MAX:
                     raise _honest(rejected) from None
                 wait_ms = rejected.retry_after_ms
-            await asyncio.sleep(backoff.next_s(None if wait_ms is None else wait_ms / 1000))
+                wait_s = backoff.next_s(None if wait_ms is None else wait_ms / 1000)
+                if now_s() + wait_s >= ends_s:  # what is known is more than a timeout would tell
+                    raise _honest(rejected) from None
+            await asyncio.sleep(wait_s)
 
     def _require_open(self) -> None:
         if self._task is None:

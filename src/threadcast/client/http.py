@@ -1,10 +1,8 @@
-"""HTTP clients for one server, through the environment's proxy, if any; and why networks fail."""
+"""HTTP clients for one server, through the environment's proxy, if any."""
 
 from __future__ import annotations
 
-import os
 import ssl
-from collections.abc import Iterator
 
 import httpx2
 
@@ -40,37 +38,3 @@ def http_client(
         )
     except (ImportError, ValueError, httpx2.InvalidURL):  # their texts may hold a password
         raise ServerUnreachable("unavailable", UNUSABLE_PROXY) from None
-
-
-def network_reason(error: Exception) -> str:
-    """Why nothing came, in the operating system's words where it was asked.
-
-    Libraries wrap its errors in their own, which often say less, or nothing.
-
-    Args:
-        error: that was caught; its causes are looked at, too.
-    """
-    if isinstance(error, httpx2.TimeoutException):
-        return "it did not answer in time"
-    said = str(error)
-    for one in (error, *_causes_of(error)):
-        if isinstance(one, OSError):
-            said = _words_of(one) or said
-    return said.rstrip(".") or "the connection was lost"
-
-
-def _causes_of(error: BaseException) -> Iterator[BaseException]:
-    cause = error.__cause__ or error.__context__
-    while cause is not None:
-        yield cause
-        cause = cause.__cause__ or cause.__context__
-
-
-def _words_of(error: OSError) -> str | None:
-    """Without the wordy prefixes of the standard library."""
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"TLS: {error.verify_message}"
-    if isinstance(error, ssl.SSLError):  # its numbers are not the operating system's
-        return f"TLS: {error.reason or error.strerror or error}"
-    number = error.errno or 0
-    return os.strerror(number) if number > 0 else error.strerror

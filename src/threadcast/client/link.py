@@ -19,7 +19,8 @@ from websockets.typing import Subprotocol
 
 from ..auth.credentials import PROTOCOL, PROTOCOL_LINES
 from .endpoint import Endpoint
-from .http import UNUSABLE_PROXY, network_reason
+from .http import UNUSABLE_PROXY
+from .network_reason import network_reason
 from .refusal import is_elsewhere, is_passing, no_server, read_problem
 from .session_rules import Drop
 

@@ -5,6 +5,7 @@ Each snapshot carries the `seq` that it reflects; events up to that seq are in i
 
 from __future__ import annotations
 
+import sys
 from typing import TypeVar
 from urllib.parse import quote
 
@@ -16,7 +17,8 @@ from ..errors import ERRORS, ThreadcastError
 from ..wire.http_models import PAGE_LIMIT_MAX, MessagePage, RunSnapshot, ThreadPage
 from .arguments import check_id_of, check_text, check_token, check_whole
 from .endpoint import endpoint_of
-from .http import http_client, network_reason
+from .http import http_client
+from .network_reason import network_reason
 from .refusal import is_elsewhere, no_server, read_problem
 from .token_source import TokenCall, TokenSource
 from .words import ClientRefused, CommandRejected, ProtocolViolation, ServerUnreachable
@@ -151,7 +153,7 @@ async def _exchange(
     headers: dict[str, str] | None = None,
     json: dict[str, str] | None = None,
 ) -> bytes:
-    body = bytearray()
+    body, handled = bytearray(), sys.exception()
     try:
         async with http.stream(method, path, params=params, headers=headers, json=json) as answer:
             async for chunk in answer.aiter_bytes():
@@ -160,7 +162,7 @@ async def _exchange(
                     raise ProtocolViolation(f"an answer has more than {ANSWER_MAX_BYTES} bytes")
     except httpx2.HTTPError as error:
         where = f"cannot reach the server at {_url_of(http)}"
-        text = f"{where}: {network_reason(error)}"
+        text = f"{where}: {network_reason(error, handled=handled)}"
         raise ServerUnreachable("unavailable", text) from error
     if answer.status_code != 200:
         raise _refusal(_url_of(http), answer.status_code, bytes(body))

@@ -74,8 +74,8 @@ class Journal:
     def submit(self, unit: Unit[Any], done: Done) -> None:
         """Queue a unit; `done` is called on the loop with its outcome, exactly once.
 
-        `done` must not raise. Units of one caller are committed in the order of submission; those
-        that are `VOLATILE`, those of ingestion, and renewals of leases have an order of their own.
+        `done` must not raise. One user's commands are committed in the order of submission, and so
+        is what is appended to one run. Different kinds of units have no order among each other.
         """
         queue = self._places if isinstance(unit, VOLATILE) else self._events
         if queue.closed:

@@ -15,7 +15,7 @@ from typing import Literal
 
 from ..context import UserExecutionContext
 from .records import JournalHead
-from .units import RunState, Unit
+from .units import Command, RunState, Unit
 
 ConnectionKind = Literal["websocket", "sse"]
 OnFull = Literal["reject", "evict_oldest", "tolerate"]
@@ -88,7 +88,7 @@ class LeavePlace(Unit[None]):
 
 
 @dataclass(frozen=True, slots=True)
-class ClosePlaces(Unit[int]):
+class ClosePlaces(Command[int]):
     """Mark one of the context's user's connections, or all, as unwanted; how many were marked.
 
     A hint `ConnectionUnwanted` names each; if it is lost, the node finds the mark
@@ -106,7 +106,7 @@ class ClosePlaces(Unit[int]):
 
 
 @dataclass(frozen=True, slots=True)
-class CancelAbandoned(Unit[Sequence[RunState]]):
+class CancelAbandoned(Command[Sequence[RunState]]):
     """Cancel the user's runs that asked for it (`on_disconnect`), if the user has no place left.
 
     That is checked under the lock under which places are taken. As with `CancelRun`, a run that

@@ -28,8 +28,21 @@ class Unit(Generic[T_co]):
     __slots__ = ()
 
 
+class Command(Unit[T_co]):
+    """A unit that a user asked for, or that is done because of what that user does.
+
+    Those of one user are committed in the order of submission, and take turns with others'.
+
+    Attributes:
+        context: of the user.
+    """
+
+    __slots__ = ()
+    context: UserExecutionContext
+
+
 @dataclass(frozen=True, slots=True)
-class OpenJournal(Unit[JournalHead]):
+class OpenJournal(Command[JournalHead]):
     """Make sure that the context's user has a journal, and so a feed id; idempotent."""
 
     context: UserExecutionContext
@@ -44,7 +57,7 @@ class ThreadChanged:
 
 
 @dataclass(frozen=True, slots=True)
-class CreateThread(Unit[ThreadChanged]):
+class CreateThread(Command[ThreadChanged]):
     """Create the context's thread."""
 
     context: UserExecutionContext
@@ -53,7 +66,7 @@ class CreateThread(Unit[ThreadChanged]):
 
 
 @dataclass(frozen=True, slots=True)
-class UpdateThread(Unit[ThreadChanged]):
+class UpdateThread(Command[ThreadChanged]):
     """Change the context's thread; None leaves a field as it is. Rejected: `not_found`."""
 
     context: UserExecutionContext
@@ -62,14 +75,14 @@ class UpdateThread(Unit[ThreadChanged]):
 
 
 @dataclass(frozen=True, slots=True)
-class DeleteThread(Unit[ThreadChanged]):
+class DeleteThread(Command[ThreadChanged]):
     """Delete the context's thread: its live runs are cancelled first. Rejected: `not_found`."""
 
     context: UserExecutionContext
 
 
 @dataclass(frozen=True, slots=True)
-class AliasThread(Unit[None]):
+class AliasThread(Command[None]):
     """Let an id that an older system gave to the context's thread resolve, for its owner only.
 
     Idempotent. Rejected: `not_found`, `bad_id` (it already names another thread of this user).
@@ -94,7 +107,7 @@ class MessageAccepted:
 
 
 @dataclass(frozen=True, slots=True)
-class SendMessage(Unit[MessageAccepted]):
+class SendMessage(Command[MessageAccepted]):
     """Store a message and its run in one commit.
 
     The events are `thread_created` (when `new_thread`), the ends of interrupted runs that nobody
@@ -138,7 +151,7 @@ class RunState:
 
 
 @dataclass(frozen=True, slots=True)
-class CancelRun(Unit[RunState]):
+class CancelRun(Command[RunState]):
     """Ask for the end of the context's run; idempotent, and without effect on an ended run.
 
     A run that nobody executes ends here, with `agent_cancelled`. A running one is marked, and its
@@ -150,7 +163,7 @@ class CancelRun(Unit[RunState]):
 
 
 @dataclass(frozen=True, slots=True)
-class AnswerInput(Unit[RunState]):
+class AnswerInput(Command[RunState]):
     """A person's answer to a question of the context's run.
 
     Rejected: `not_found`, `already_answered`, `expired`, `run_finished`.
@@ -377,7 +390,7 @@ class TakeOverRuns(Unit[TakeOver]):
 
 
 @dataclass(frozen=True, slots=True)
-class RevokeSessions(Unit[None]):
+class RevokeSessions(Command[None]):
     """Revoke credentials of the context's user: one token, or all issued before a time.
 
     Attributes:

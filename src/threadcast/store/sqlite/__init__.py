@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -90,7 +90,7 @@ class SqliteStore:
         checkpoint_pages: int = 4_000,
         rehearsal: bool = False,
     ) -> None:
-        self._path = Path(path)
+        self._path = _without_link(Path(path))
         self._clock = SteadyClock(clock)
         self._vfs = vfs
         self._create = create
@@ -99,10 +99,13 @@ class SqliteStore:
         self._lock = LockFile(self._path)
         self._known = KnownKeys(known_users_max, known_runs_max)
         self._readers = ReaderPool(
-            lambda: Reader(self._connect_reader), count=reader_count, wait_max_s=reader_wait_max_s
+            lambda: Reader(self._connect_reader, self._check_files),
+            count=reader_count,
+            wait_max_s=reader_wait_max_s,
         )
         self._thread: ThreadPoolExecutor | None = None
         self._writer: Writer | None = None
+        self._watch: FileWatch | None = None
         self._has_plain_aliases = False
 
     async def open(self) -> None:
@@ -149,10 +152,11 @@ class SqliteStore:
             # The lock says that no other node is alive: whoever held a lease has died.
             connection.execute(_END_LEASES_OF_NODES, (EXTERNAL_OWNER,))
             self._has_plain_aliases = connection.execute(statements.PLAIN_ALIAS).get is not None
+            watch = self._watch = FileWatch(self._path)
             writer = Writer(
                 connection,
                 reopen=self._connect_writer,
-                watch=FileWatch(self._path),
+                watch=watch,
                 clock=self._clock,
                 known=self._known,
                 checkpoint_pages=self._checkpoint_pages,
@@ -166,6 +170,10 @@ class SqliteStore:
 
     def _connect_reader(self) -> apsw.Connection:
         return open_reader(self._path, vfs=self._vfs)
+
+    def _check_files(self) -> None:
+        if self._watch is not None:
+            self._watch.check()
 
     async def close(self) -> None:
         """See `Store.close`."""
@@ -315,6 +323,13 @@ class SqliteStore:
     def healthy(self) -> bool:
         """See `Store.healthy`."""
         return self._writer is not None and self._writer.healthy
+
+
+def _without_link(path: Path) -> Path:
+    """The file itself: beside it, not beside a link to it, SQLite keeps its log."""
+    with suppress(OSError):  # opening it will say more
+        return path.resolve() if path.is_symlink() else path
+    return path
 
 
 def _size_of(path: Path) -> int:

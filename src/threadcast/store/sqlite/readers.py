@@ -22,10 +22,12 @@ class Reader:
 
     Args:
         connect: opens the connection; called on the reader's thread, at the first read.
+        check: called there before each snapshot; raises `ThreadcastError` if none may begin.
     """
 
-    def __init__(self, connect: Callable[[], apsw.Connection]) -> None:
+    def __init__(self, connect: Callable[[], apsw.Connection], check: Callable[[], None]) -> None:
         self._connect = connect
+        self._check = check
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="threadcast-reader")
         self._connection: apsw.Connection | None = None
         self._broken = False
@@ -40,7 +42,7 @@ class Reader:
         """Run a query in this reader's snapshot, which begins with the first one.
 
         Raises:
-            ThreadcastError: `unavailable`; the reader is broken.
+            ThreadcastError: `unavailable`; the reader is broken, or the files are not there.
             asyncio.CancelledError: the query was interrupted; the reader is broken.
         """
         loop = asyncio.get_running_loop()
@@ -74,11 +76,14 @@ class Reader:
         self._thread.shutdown(wait=False)
 
     def _run(self, query: Callable[[apsw.Connection], T]) -> T:
-        if self._connection is None:
-            self._connection = self._connect()
-        if not self._connection.in_transaction:
-            self._connection.execute("BEGIN")
-        return query(self._connection)
+        connection = self._connection
+        if connection is None or not connection.in_transaction:
+            self._check()
+        if connection is None:
+            connection = self._connection = self._connect()
+        if not connection.in_transaction:
+            connection.execute("BEGIN")
+        return query(connection)
 
     def _end(self) -> None:
         try:

@@ -17,13 +17,12 @@ from ...errors import ConfigurationError, OutcomeUnknown, ThreadcastError
 from ..units import Outcome, Unit
 from .batch import Batch
 from .connections import BUSY_TIMEOUT_MS
-from .file_watch import FileWatch
+from .file_watch import REPLACED, FileWatch
 from .keys import KnownKeys
 from .units import UNIT_FAULTS, apply_all, apply_each
 
 _RESTART_FACTOR = 16
 _RESTART_WAIT_MS = 50  # every commit waits as long; readers of a server are done sooner
-_REPLACED = "the database file was deleted or replaced"
 
 log = logging.getLogger(__name__)
 
@@ -67,23 +66,22 @@ class Writer:
     @property
     def healthy(self) -> bool:
         """Whether the last commit worked and the files are still those that were opened."""
-        return self._watch.intact and not self._failed
+        return self._watch.are_intact() and not self._failed
 
     def commit(self, units: Sequence[Unit[Any]], *, now: float) -> list[Outcome]:
         """Commit a batch in one transaction; see `Store.commit`.
 
         Nothing is reported as stored that went into a deleted file.
         """
-        if not self._watch.intact:
-            raise ThreadcastError("unavailable", _REPLACED)
+        self._watch.check()
         try:
             connection = self._connected()
             outcomes = self._apply(connection, units, now)
         except apsw.Error as error:
             raise self._not_stored(error) from error
         self._end(connection)
-        if not self._watch.intact:
-            raise OutcomeUnknown(_REPLACED)
+        if not self._watch.are_intact():
+            raise OutcomeUnknown(REPLACED)
         self._failed = False
         return outcomes
 
@@ -155,7 +153,7 @@ class Writer:
             self._connection = connection
             self._log_pages = 0
             self._expect_a_short_log()
-            self._watch.reopened()
+            self._watch.opened()
         return self._connection
 
     def _on_commit(self, _: apsw.Connection, __: str, pages: int) -> int:
@@ -201,6 +199,7 @@ class Writer:
         """Close the connection and forget what was known; the next commit opens another."""
         connection, self._connection = self._connection, None
         self._known.clear()
+        self._watch.closing()
         if connection is not None:
             try:
                 connection.close()
